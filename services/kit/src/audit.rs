@@ -1,0 +1,137 @@
+//! The audit trail of a service: one row for each change, written in the change's own transaction (spec §9).
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, Set};
+use sea_orm_migration::{
+    prelude::{Index, IndexCreateStatement, Table, TableCreateStatement},
+    schema::{json, string, string_null, timestamp_with_time_zone, uuid, uuid_null},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{ambient::Ambient, grpc::Caller};
+
+/// Who did it: UUID and name, as they were then.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The user's UUID.
+    pub uuid: Uuid,
+    /// The user's name.
+    pub name: String,
+}
+
+/// To what it was done, as it was then.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Such as `portal`.
+    pub kind: &'static str,
+    /// Its UUID.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+/// Something that happened. No credential, variable or body may be in it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The documented type, such as `PORTAL_CREATED`.
+    pub kind: &'static str,
+    /// Whose trail it belongs to.
+    pub organization: Uuid,
+    /// Who did it; `None`: the system, or someone unknown.
+    pub actor: Option<Actor>,
+    /// To what.
+    pub subject: Subject,
+    /// How it came about, see [`context`]; null if no request caused it.
+    pub context: Value,
+    /// What changed.
+    pub data: Value,
+}
+
+/// The context of an event that a request caused: where it came from, under which credential.
+#[must_use]
+pub fn context(caller: &Caller, credential: Option<Uuid>) -> Value {
+    json!({
+        "type": "API",
+        "request_id": caller.request_id(),
+        "request_ip": caller.client_ip.map(|ip| ip.to_string()),
+        "request_user_agent": caller.agent(),
+        "credential_uuid": credential,
+    })
+}
+
+/// Writes an event, in the transaction of the change.
+pub async fn record(transaction: &impl ConnectionTrait, ambient: &Ambient, event: Event) -> Result<(), DbErr> {
+    let Event { kind, organization, actor, subject, context, data } = event;
+    let row = row::ActiveModel {
+        uuid: Set(ambient.uuid()),
+        organization_uuid: Set(organization),
+        r#type: Set(kind.to_owned()),
+        occurred_at: Set(ambient.now()),
+        actor_uuid: Set(actor.as_ref().map(|actor| actor.uuid)),
+        actor_name: Set(actor.map(|actor| actor.name)),
+        subject_type: Set(subject.kind.to_owned()),
+        subject_uuid: Set(subject.uuid),
+        subject_name: Set(subject.name),
+        context: Set(context),
+        data: Set(data),
+    };
+    row.insert(transaction).await?;
+    Ok(())
+}
+
+/// The table, for a service's migration.
+#[must_use]
+pub fn table() -> TableCreateStatement {
+    Table::create()
+        .table("audit_events")
+        .col(uuid("uuid").primary_key())
+        .col(uuid("organization_uuid"))
+        .col(string("type"))
+        .col(timestamp_with_time_zone("occurred_at"))
+        .col(uuid_null("actor_uuid"))
+        .col(string_null("actor_name"))
+        .col(string("subject_type"))
+        .col(uuid("subject_uuid"))
+        .col(string("subject_name"))
+        .col(json("context"))
+        .col(json("data"))
+        .to_owned()
+}
+
+/// The index by which an organization's trail is read, for a service's migration.
+#[must_use]
+pub fn index() -> IndexCreateStatement {
+    Index::create()
+        .name("audit_events_organization")
+        .table("audit_events")
+        .col("organization_uuid")
+        .col("uuid")
+        .to_owned()
+}
+
+mod row {
+    #![allow(missing_docs, unreachable_pub, reason = "a sea-orm entity: derives make public items")]
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "audit_events")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub uuid: Uuid,
+        pub organization_uuid: Uuid,
+        pub r#type: String,
+        pub occurred_at: DateTimeUtc,
+        pub actor_uuid: Option<Uuid>,
+        pub actor_name: Option<String>,
+        pub subject_type: String,
+        pub subject_uuid: Uuid,
+        pub subject_name: String,
+        pub context: Json,
+        pub data: Json,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

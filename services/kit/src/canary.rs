@@ -1,0 +1,118 @@
+//! Canaries: what tells a key file from another one before anything is read or written under a wrong key (spec §4).
+
+use std::path::PathBuf;
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait, Set};
+use sea_orm_migration::{
+    prelude::{Table, TableCreateStatement},
+    schema::{string, var_binary},
+};
+
+use self::row::{ActiveModel, Entity, Model};
+use crate::{db::Database, keys::RootKeys};
+
+const PURPOSE: &str = "portals/canary/v1";
+
+/// Why a service must not start with a key file.
+#[derive(Debug, thiserror::Error)]
+pub enum WrongKeys {
+    /// The file isn't the one that the database was made with.
+    #[error(
+        "the key file isn't the one that this database was made with (no id is known, or a known id has another key): \
+         {} holds {}, the database knows {}",
+        .file.display(), .given.join(", "), .known.join(", ")
+    )]
+    Stranger {
+        /// The file.
+        file: PathBuf,
+        /// The ids of the file's keys.
+        given: Vec<String>,
+        /// The ids that the database knows; one of `given` may be among them and yet be another key.
+        known: Vec<String>,
+    },
+    /// The database can't be asked.
+    #[error("the key canaries can't be read or written")]
+    Database(#[from] DbErr),
+}
+
+/// The table, for a service's migration.
+#[must_use]
+pub fn table() -> TableCreateStatement {
+    Table::create().table("key_canaries").col(string("key_id").primary_key()).col(var_binary("canary", 32)).to_owned()
+}
+
+/// Checks that `keys` belong to `database`, and makes a row for each key that is new to it.
+pub async fn check(database: &Database, keys: &RootKeys) -> Result<(), WrongKeys> {
+    let given: Vec<Model> =
+        keys.iter().map(|key| Model { key_id: key.id().to_owned(), canary: key.derive(PURPOSE).to_vec() }).collect();
+    let transaction = database.begin().await?;
+    lock(&transaction).await?;
+    let known = Entity::find().all(&transaction).await?;
+    let Some(new) = new_ones(&given, &known) else {
+        let ids = |canaries: Vec<Model>| canaries.into_iter().map(|canary| canary.key_id).collect();
+        return Err(WrongKeys::Stranger { file: keys.file().to_owned(), given: ids(given), known: ids(known) });
+    };
+    for Model { key_id, canary } in new {
+        ActiveModel { key_id: Set(key_id), canary: Set(canary) }.insert(&transaction).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Waits for other checks: two first starts with different files would both find an empty table. `SQLite` has one writer.
+async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DatabaseBackend::Postgres {
+        transaction.execute_unprepared("LOCK TABLE key_canaries IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    Ok(())
+}
+
+/// Which canaries of the file are new to the database; `None` if the file isn't the database's: a known id derives
+/// something else, or no id is known although some are.
+fn new_ones(given: &[Model], known: &[Model]) -> Option<Vec<Model>> {
+    let (old, new): (Vec<_>, Vec<_>) = given.iter().partition(|one| known.iter().any(|row| row.key_id == one.key_id));
+    let fits = old.iter().all(|one| known.contains(one)) && (!old.is_empty() || known.is_empty());
+    fits.then(|| new.into_iter().cloned().collect())
+}
+
+mod row {
+    #![allow(missing_docs, unreachable_pub, reason = "a sea-orm entity: derives make public items")]
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "key_canaries")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key_id: String,
+        pub canary: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canary(id: &str, byte: u8) -> Model {
+        Model { key_id: id.into(), canary: vec![byte; 32] }
+    }
+
+    #[test]
+    fn a_file_fits_when_a_key_is_known_and_none_differs() {
+        let known = [canary("k1", 1), canary("k2", 2)];
+        assert_eq!(new_ones(&[canary("k1", 1)], &[]).unwrap(), [canary("k1", 1)]);
+        assert_eq!(new_ones(&[canary("k2", 2)], &known).unwrap(), []);
+        assert_eq!(new_ones(&[canary("k3", 3), canary("k2", 2)], &known).unwrap(), [canary("k3", 3)]);
+    }
+
+    #[test]
+    fn a_strange_file_is_refused() {
+        let known = [canary("k1", 1)];
+        for strange in [vec![canary("k1", 9)], vec![canary("k2", 1)], vec![canary("k1", 1), canary("k1", 9)]] {
+            assert_eq!(new_ones(&strange, &known), None);
+        }
+    }
+}

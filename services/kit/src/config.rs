@@ -1,0 +1,203 @@
+//! Settings from the environment: `PREFIX_SECTION__KEY`.
+//!
+//! Every setting has a section and `__`. A name with our prefix and `__` that no part knows is refused; other names are
+//! ignored (Kubernetes injects `PORTAL_SERVICE_HOST` and its like). Problems are collected and reported at once. A secret
+//! has a `…_FILE` twin that names a file.
+//!
+//! To add a setting: a field and a line in the part's `config.rs`, and a line in `deploy/env/<part>.env.example`.
+
+use std::{collections::BTreeMap, fmt::Display, fs, str::FromStr};
+
+use zeroize::Zeroizing;
+
+/// The process's environment, or what stands in for it.
+pub type Environment = BTreeMap<String, String>;
+
+/// Reads the process's environment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[must_use]
+pub fn environment() -> Environment {
+    std::env::vars().collect()
+}
+
+/// Every problem of a configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Problems(pub Vec<String>);
+
+/// One part's settings while they are read. Reading never fails; [`Settings::finish`] reports all that went wrong.
+#[derive(Debug)]
+pub struct Settings {
+    prefix: &'static str,
+    given: Environment,
+    shown: Vec<(String, String)>,
+    problems: Vec<String>,
+}
+
+impl Settings {
+    /// The settings of the part whose names begin with `prefix` and an underscore.
+    #[must_use]
+    pub fn new(prefix: &'static str, environment: &Environment) -> Self {
+        let ours =
+            |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_') && rest.contains("__"));
+        let given = environment.iter().filter(|(name, _)| ours(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        Self { prefix, given, shown: Vec::new(), problems: Vec::new() }
+    }
+
+    /// A setting with a default.
+    pub fn or<T: FromStr + Display>(&mut self, key: &str, default: T) -> T
+    where
+        T::Err: Display,
+    {
+        let value = self.parse(key).unwrap_or(default);
+        self.show(key, value.to_string());
+        value
+    }
+
+    /// A setting that may be absent.
+    pub fn optional<T: FromStr>(&mut self, key: &str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        let text = self.given.get(&self.name(key)).cloned();
+        self.show(key, text.unwrap_or_default());
+        self.parse(key)
+    }
+
+    /// A setting without which the part can't run. The default of the type when it is missing.
+    pub fn required<T: FromStr + Default>(&mut self, key: &str) -> T
+    where
+        T::Err: Display,
+    {
+        if !self.given.contains_key(&self.name(key)) {
+            self.problems.push(format!("{} is missing", self.name(key)));
+        }
+        self.optional(key).unwrap_or_default()
+    }
+
+    /// A secret without which the part can't run: the setting itself or the file that its `_FILE` twin names.
+    pub fn secret(&mut self, key: &str) -> Zeroizing<String> {
+        let given = self.optional_secret(key);
+        if given.is_none() {
+            self.problems.push(format!("{0} or {0}_FILE is missing", self.name(key)));
+        }
+        given.unwrap_or_default()
+    }
+
+    /// A secret that may be absent. Present, but empty, where its file can't be read.
+    pub fn optional_secret(&mut self, key: &str) -> Option<Zeroizing<String>> {
+        let (name, twin) = (self.name(key), format!("{}_FILE", self.name(key)));
+        self.show(key, "(not shown)".to_owned());
+        match (self.given.remove(&name), self.given.remove(&twin)) {
+            (None, None) => None,
+            (Some(value), None) => Some(Zeroizing::new(value)),
+            (Some(_), Some(_)) => {
+                self.problems.push(format!("{name} and {twin} are both given"));
+                Some(Zeroizing::default())
+            }
+            (None, Some(path)) => {
+                let read = fs::read_to_string(&path).map(|value| Zeroizing::new(value.trim_end().to_owned()));
+                let read = read.map_err(|error| self.problems.push(format!("{twin}: {path} can't be read: {error}")));
+                Some(read.unwrap_or_default())
+            }
+        }
+    }
+
+    /// A secret without which the part can't run, read as a `T`, whose error must not repeat it. `None` where one problem of
+    /// it was reported.
+    pub fn parsed_secret<T: FromStr>(&mut self, key: &str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        let before = self.problems.len();
+        let text = self.secret(key);
+        // What stands in for a secret that isn't there would be reported once more.
+        if self.problems.len() > before {
+            return None;
+        }
+        text.parse().map_err(|error| self.refuse(key, error)).ok()
+    }
+
+    /// Records that the value of `key` doesn't serve.
+    pub fn refuse(&mut self, key: &str, why: impl Display) {
+        self.problems.push(format!("{}: {why}", self.name(key)));
+    }
+
+    /// The settings as they count, secrets not shown; or everything that is wrong with them.
+    pub fn finish(mut self) -> Result<Vec<(String, String)>, Problems> {
+        let unknown = self.given.keys().map(|name| format!("{name} is no setting"));
+        self.problems.extend(unknown);
+        if self.problems.is_empty() { Ok(self.shown) } else { Err(Problems(self.problems)) }
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("{}_{key}", self.prefix)
+    }
+
+    fn show(&mut self, key: &str, value: String) {
+        let name = self.name(key);
+        if !self.shown.iter().any(|(shown, _)| *shown == name) {
+            self.shown.push((name, value));
+        }
+    }
+
+    fn parse<T: FromStr>(&mut self, key: &str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        let text = self.given.remove(&self.name(key))?;
+        text.parse().map_err(|error| self.refuse(key, format!("{text:?}: {error}"))).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(values: &[(&str, &str)]) -> Settings {
+        Settings::new("TOKEN", &values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let mut given =
+            settings(&[("TOKEN_LIMITS__A", "x"), ("TOKEN_NO__SUCH", "1"), ("TOKEN_SERVICE_HOST", "10.0.0.1")]);
+        assert_eq!(given.or("LIMITS__A", 7u32), 7);
+        assert_eq!(given.required::<String>("DATABASE__URL"), "");
+        given.secret("SERVICE__KEY");
+        let Problems(problems) = given.finish().unwrap_err();
+        assert_eq!(problems.len(), 4, "{problems:?}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_file_and_is_never_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "hush\n").unwrap();
+        let mut given = settings(&[("TOKEN_SERVICE__KEY_FILE", file.path().to_str().unwrap())]);
+        assert_eq!(given.secret("SERVICE__KEY").as_str(), "hush");
+        assert_eq!(given.finish().unwrap(), [("TOKEN_SERVICE__KEY".to_owned(), "(not shown)".to_owned())]);
+    }
+
+    #[test]
+    fn a_parsed_secret_is_reported_once_whatever_is_wrong_with_it() {
+        for (given, expected) in [
+            (vec![], "TOKEN_SERVICE__KEY or TOKEN_SERVICE__KEY_FILE is missing"),
+            (vec![("TOKEN_SERVICE__KEY", "weak")], "TOKEN_SERVICE__KEY: invalid digit found in string"),
+            (vec![("TOKEN_SERVICE__KEY_FILE", "/nowhere")], "TOKEN_SERVICE__KEY_FILE: /nowhere can't be read"),
+            (vec![("TOKEN_SERVICE__KEY", "7"), ("TOKEN_SERVICE__KEY_FILE", "/nowhere")], "are both given"),
+        ] {
+            let mut given = settings(&given);
+            assert_eq!(given.parsed_secret::<u32>("SERVICE__KEY"), None);
+            let Problems(problems) = given.finish().unwrap_err();
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
+        }
+        let mut given = settings(&[("TOKEN_SERVICE__KEY", "7")]);
+        assert_eq!(given.parsed_secret::<u32>("SERVICE__KEY"), Some(7));
+        assert_eq!(given.finish().unwrap(), [("TOKEN_SERVICE__KEY".to_owned(), "(not shown)".to_owned())]);
+    }
+
+    #[test]
+    fn another_part_may_begin_with_the_same_letters() {
+        assert_eq!(settings(&[("TOKENS_A__B", "1")]).finish(), Ok(vec![]));
+    }
+}

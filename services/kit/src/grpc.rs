@@ -1,0 +1,21 @@
+//! gRPC plumbing: peers in or out of process, the caller of an RPC, errors on the wire, serving.
+
+mod caller;
+mod layer;
+mod peer;
+mod serve;
+mod status;
+mod time;
+
+pub use caller::{Caller, REQUEST_ID, ServiceKey, WeakServiceKey};
+pub use layer::Layered;
+pub use peer::Peer;
+pub use serve::{ServeError, Served};
+pub use status::{Refusal, put_figures, to_status};
+pub use time::{to_instant, to_timestamp};
+
+/// The largest request that a service takes, in bytes.
+pub const MOST_REQUEST_BYTES: usize = 1 << 20;
+
+/// The largest reply of an execution, in bytes: an upstream's 8 MiB and room for what goes with it.
+pub const MOST_RESULT_BYTES: usize = (8 << 20) + (64 << 10);

@@ -1,0 +1,97 @@
+//! Requests counted in fixed windows of one minute, aligned to the wall clock so that replicas agree on them.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::ambient::Instant;
+
+const SECONDS: i64 = 60;
+
+/// How a key stands in its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Requests that a window allows.
+    pub limit: u32,
+    /// Requests so far, this one included.
+    pub current: u32,
+    /// Seconds until the window ends, 1 to 60.
+    pub reset: u32,
+}
+
+impl Figures {
+    /// Requests left in the window.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        self.limit.saturating_sub(self.current)
+    }
+
+    /// Whether this request is one too many.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.current > self.limit
+    }
+}
+
+/// Counts by key. Holds the current window only, so its size is bounded by the keys of one minute.
+#[derive(Debug)]
+pub struct Counter<K> {
+    state: Mutex<(i64, HashMap<K, u32>)>,
+}
+
+impl<K> Default for Counter<K> {
+    fn default() -> Self {
+        Self { state: Mutex::new((0, HashMap::new())) }
+    }
+}
+
+impl<K: Eq + Hash> Counter<K> {
+    /// Counts one request of `key`. A `limit` of 0 means none: nothing is counted and there are no figures.
+    pub fn count(&self, key: K, limit: u32, now: Instant) -> Option<Figures> {
+        if limit == 0 {
+            return None;
+        }
+        let seconds = now.timestamp();
+        let window = seconds.div_euclid(SECONDS);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 != window {
+            *state = (window, HashMap::new());
+        }
+        let current = state.1.entry(key).or_insert(0);
+        *current = current.saturating_add(1);
+        let reset = u32::try_from(SECONDS - seconds.rem_euclid(SECONDS)).unwrap_or(1);
+        Some(Figures { limit, current: *current, reset })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn the_request_after_the_last_allowed_one_is_over_until_the_window_ends() {
+        let counter = Counter::default();
+        let take = |second| counter.count("a", 2, at(second)).unwrap();
+        assert_eq!(take(61), Figures { limit: 2, current: 1, reset: 59 });
+        assert!(!take(62).is_over());
+        assert!(take(119).is_over());
+        assert_eq!(take(119).reset, 1);
+        assert_eq!(take(120), Figures { limit: 2, current: 1, reset: 60 });
+    }
+
+    #[test]
+    fn keys_are_counted_apart_and_no_limit_means_no_figures() {
+        let counter = Counter::default();
+        counter.count("a", 1, at(0));
+        assert_eq!(counter.count("b", 1, at(0)).map(|figures| figures.current), Some(1));
+        assert_eq!(counter.count("a", 0, at(0)), None);
+    }
+}
