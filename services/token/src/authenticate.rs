@@ -1,0 +1,89 @@
+//! From a presented token to what is known of it. The order is fixed (house §2): form → look-up → comparison in constant
+//! time → state. Refusals look alike outside; our log tells them apart.
+
+use std::{future::Future, time::Duration};
+
+use kit::{
+    audit,
+    credential::{Kind, Plain},
+    error::chain,
+    grpc::Caller,
+};
+use sea_orm::DbErr;
+use serde_json::Value;
+
+use crate::{
+    Error, Service,
+    domain::{
+        tag::Class,
+        token::{ApiToken, PortalToken, Refused, judge},
+    },
+};
+
+/// How long a look-up may take: who waits for it gives up then (spec §7).
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Service {
+    /// The portal token that `caller` presents, if it counts.
+    pub(crate) async fn portal_token(&self, caller: &Caller) -> Result<PortalToken, Error> {
+        let refused = |why| refused(caller, Kind::Portal, why);
+        let plain = presented(caller, Kind::Portal).map_err(refused)?;
+        let tags = self.0.tagger.candidates(Class::Portal, &plain);
+        let token = in_time(self.0.store.find_portal_token(&tags)).await?.ok_or_else(|| refused(Refused::Unknown))?;
+        judge(&token.tag, token.life, &tags, self.0.ambient.now()).map_err(refused)?;
+        Ok(token)
+    }
+
+    /// The API access token that `caller` presents, if it counts.
+    pub(crate) async fn api_token(&self, caller: &Caller) -> Result<ApiToken, Error> {
+        let refused = |why| refused(caller, Kind::Api, why);
+        let plain = presented(caller, Kind::Api).map_err(refused)?;
+        let tags = self.0.tagger.candidates(Class::Api, &plain);
+        let token = in_time(self.0.store.find_api_token(&tags)).await?.ok_or_else(|| refused(Refused::Unknown))?;
+        judge(&token.tag, token.life, &tags, self.0.ambient.now()).map_err(refused)?;
+        Ok(token)
+    }
+
+    /// The audit's context of a request that `caller`, a service, passes on. The credential is named if it is an API access
+    /// token that counts; that a change is allowed was that service's decision.
+    pub(crate) async fn context(&self, caller: &Caller) -> Value {
+        let token = if presented(caller, Kind::Api).is_ok() { self.api_token(caller).await.ok() } else { None };
+        audit::context(caller, token.map(|token| token.uuid))
+    }
+}
+
+fn presented(caller: &Caller, kind: Kind) -> Result<Plain, Refused> {
+    let plain = Plain::parse(caller.bearer().ok_or(Refused::Missing)?)?;
+    if plain.kind() == kind { Ok(plain) } else { Err(Refused::OtherKind) }
+}
+
+fn refused(caller: &Caller, wanted: Kind, why: Refused) -> Error {
+    tracing::info!(?wanted, %why, request_id = caller.request_id(), "credential refused");
+    if wanted == Kind::Portal { Error::NoPortalToken } else { Error::NoApiToken }
+}
+
+async fn in_time<T>(look_up: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
+    match tokio::time::timeout(PATIENCE, look_up).await {
+        Ok(Ok(found)) => return Ok(found),
+        Ok(Err(error)) => tracing::error!(error = chain(&error), "a credential can't be looked up"),
+        Err(_elapsed) => tracing::error!("looking a credential up takes too long"),
+    }
+    Err(Error::VerificationUnavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::error::Fault;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_up_that_hangs_or_fails_is_given_up() {
+        let hung = in_time(std::future::pending::<Result<(), DbErr>>()).await.unwrap_err();
+        let failed = in_time(async { Err::<(), _>(DbErr::Custom("gone".into())) }).await.unwrap_err();
+        for error in [hung, failed] {
+            assert_eq!((error.class(), error.reason()), (kit::error::Code::Unavailable, "verification_unavailable"));
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+        }
+    }
+}

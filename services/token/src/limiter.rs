@@ -1,0 +1,99 @@
+//! How many requests a user and an organization make (spec §8: REST).
+
+use std::collections::BTreeMap;
+
+use kit::{
+    ambient::Instant,
+    window::{Counter, Figures},
+};
+use uuid::Uuid;
+
+use crate::{Error, Service, config::Limits, domain::token::ApiToken};
+
+/// What the figures of an organization are about.
+pub(crate) const SCOPE: &str = "rest";
+
+/// Counts in memory, so one replica's counts only.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limits: Limits,
+    users: Counter<Uuid>,
+    organizations: Counter<Uuid>,
+}
+
+/// How user and organization stand; `None` where nothing was counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    pub(crate) user: Option<Figures>,
+    pub(crate) organization: Option<Figures>,
+}
+
+impl Rates {
+    /// The figures of the limit that is exceeded.
+    pub(crate) fn over(&self) -> Option<Figures> {
+        [self.user, self.organization].into_iter().flatten().find(Figures::is_over)
+    }
+
+    /// The exceeded limit, for machines.
+    pub(crate) fn facts(&self) -> BTreeMap<String, String> {
+        let Some(Figures { limit, current, reset }) = self.over() else { return BTreeMap::new() };
+        let numbers = [("limit", limit), ("current", current), ("reset", reset), ("retry_after", reset)];
+        let mut facts: BTreeMap<_, _> = numbers.map(|(name, number)| (name.to_owned(), number.to_string())).into();
+        facts.insert("scope".to_owned(), SCOPE.to_owned());
+        facts
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, users: Counter::default(), organizations: Counter::default() }
+    }
+
+    /// Counts one request. A user who is over spends nothing of the organization's rate: else one member could use up
+    /// everybody's.
+    pub(crate) fn count(&self, user: Uuid, organization: Option<Uuid>, now: Instant) -> Rates {
+        let user = self.users.count(user, self.limits.rest_user_per_minute, now);
+        let organization = organization.filter(|_| !user.is_some_and(|figures| figures.is_over()));
+        let limit = self.limits.rest_per_minute;
+        Rates { user, organization: organization.and_then(|uuid| self.organizations.count(uuid, limit, now)) }
+    }
+}
+
+impl Service {
+    /// Counts one request of the token's user; for `organization` too, if user and token reach it.
+    pub(crate) fn count(&self, token: &ApiToken, organization: Option<Uuid>) -> Result<Rates, Error> {
+        let reached = |uuid: &Uuid| token.memberships.iter().any(|membership| membership.organization == *uuid);
+        let rates = self.0.limiter.count(token.user.uuid, organization.filter(reached), self.0.ambient.now());
+        if rates.over().is_some() { Err(Error::RateLimited(rates)) } else { Ok(rates) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_user_over_the_limit_spends_nothing_of_the_organizations() {
+        let limits = Limits { rest_user_per_minute: 1, rest_per_minute: 9, ..Limits::default() };
+        let (limiter, now) = (Limiter::new(limits), DateTime::from_timestamp(18, 0).unwrap());
+        let organization = Some(Uuid::nil());
+        let count = |user| limiter.count(Uuid::from_u128(user), organization, now);
+        assert_eq!(count(1).organization.unwrap().current, 1);
+        let over = count(1);
+        assert!(over.organization.is_none());
+        assert_eq!(over.over(), Some(Figures { limit: 1, current: 2, reset: 42 }));
+        assert_eq!(count(2).organization.unwrap().current, 2);
+    }
+
+    #[test]
+    fn the_facts_are_those_of_the_exceeded_limit() {
+        let over = Figures { limit: 2, current: 3, reset: 42 };
+        let rates = Rates { user: Some(Figures { current: 1, ..over }), organization: Some(over) };
+        let facts = rates.facts();
+        let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(facts, ["current=3", "limit=2", "reset=42", "retry_after=42", "scope=rest"]);
+        assert!(Rates { organization: None, ..rates }.facts().is_empty());
+    }
+}

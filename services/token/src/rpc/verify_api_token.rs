@@ -1,0 +1,27 @@
+//! `VerifyApiToken`.
+
+use contracts::token::v1::{VerifyApiTokenRequest, VerifyApiTokenResponse};
+use tonic::{Request, Response};
+
+use super::{parse, reply};
+use crate::{Error, Service, domain::token::ApiToken};
+
+pub(super) async fn handle(
+    service: &Service,
+    request: Request<VerifyApiTokenRequest>,
+) -> Result<Response<VerifyApiTokenResponse>, Error> {
+    let caller = service.service(&request)?;
+    let VerifyApiTokenRequest { organization_uuid } = request.into_inner();
+    let organization = organization_uuid.map(|uuid| parse::uuid("organization_uuid", &uuid)).transpose()?;
+    let token = service.api_token(&caller).await?;
+    let rates = service.count(&token, organization)?;
+    let ApiToken { uuid, user, scopes, memberships, .. } = token;
+    let mut response = Response::new(VerifyApiTokenResponse {
+        token_uuid: uuid.to_string(),
+        user: Some(reply::user(user)),
+        scopes: scopes.into_iter().map(|scope| scope.name().to_owned()).collect(),
+        memberships: memberships.iter().map(reply::membership).collect(),
+    });
+    reply::put_rates(response.metadata_mut(), &rates);
+    Ok(response)
+}

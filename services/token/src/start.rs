@@ -1,0 +1,46 @@
+//! Opening: the schema must be this version's and the keys must be the database's, or nothing is served.
+
+use std::{path::PathBuf, sync::Arc};
+
+use kit::{
+    ambient::Ambient,
+    canary::{self, WrongKeys},
+    db::{Database, OpenError},
+    keys::{BadKeyFile, RootKeys},
+};
+
+use crate::{Config, Migrator, Parts, Service, domain::tag::Tagger, limiter::Limiter, store::Store};
+
+/// Why the token service doesn't start. To be printed with its sources (`kit::error::chain`).
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database can't be opened, or its schema isn't this version's.
+    #[error("the token service's database can't be used")]
+    Open(#[from] OpenError),
+    /// The key file can't be read.
+    #[error("the token service's key file {} can't be used", .0.display())]
+    Keys(PathBuf, #[source] BadKeyFile),
+    /// The key file belongs to another database, or that can't be told.
+    #[error(transparent)]
+    WrongKeys(#[from] WrongKeys),
+}
+
+impl Service {
+    /// Brings the database's schema up to this version.
+    pub async fn migrate(config: &Config) -> Result<(), StartError> {
+        Ok(Database::open(&config.database_url).await?.migrate::<Migrator>().await?)
+    }
+
+    /// Opens the database, which must have exactly this version's schema, and checks that the keys are its keys.
+    pub async fn open(config: Config, ambient: Ambient) -> Result<Self, StartError> {
+        let bad = |error| StartError::Keys(config.keys_file.clone(), error);
+        let keys = RootKeys::read(&config.keys_file).map_err(bad)?;
+        let tagger = Tagger::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
+        let database = Database::open(&config.database_url).await?;
+        database.require_schema::<Migrator>().await?;
+        canary::check(&database, &keys).await?;
+        let store = Store::new(database, ambient.clone());
+        let Config { limits, service_key, letters, .. } = config;
+        Ok(Self(Arc::new(Parts { store, tagger, limiter: Limiter::new(limits), service_key, letters, ambient })))
+    }
+}

@@ -1,0 +1,9 @@
+//! The tables.
+#![allow(unreachable_pub, reason = "the entity macros write `pub`")]
+
+pub(super) mod api_token;
+pub(super) mod api_token_organization;
+pub(super) mod known_portal;
+pub(super) mod membership;
+pub(super) mod portal_token;
+pub(super) mod user;

@@ -1,0 +1,25 @@
+//! The schema's history.
+#![allow(
+    elided_lifetimes_in_paths,
+    reason = "with `<'_>` async-trait makes another signature than sea-orm's trait has"
+)]
+
+mod m0001_credentials;
+
+use sea_orm::{DynIden, sea_query::IntoIden};
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+/// Brings a database to the schema of this version. It is a database of this service alone: others have tables of the same
+/// names.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_credentials::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "token_migrations".into_iden()
+    }
+}
