@@ -1,0 +1,68 @@
+//! What a list of pipelines or builds is narrowed to.
+
+use kit::ambient::Instant;
+
+use super::{
+    build::{MetaDatum, State},
+    pipeline::Pipeline,
+};
+
+/// From when to when something was made; both ends count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Period {
+    pub(crate) from: Option<Instant>,
+    pub(crate) to: Option<Instant>,
+}
+
+/// Which builds. An absent or empty list narrows nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Builds {
+    pub(crate) branches: Option<Vec<String>>,
+    pub(crate) commits: Option<Vec<String>>,
+    pub(crate) states: Option<Vec<State>>,
+    /// All of them must be there.
+    pub(crate) meta_data: Vec<MetaDatum>,
+    pub(crate) created: Period,
+}
+
+/// How pipelines are ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PipelineOrder {
+    #[default]
+    RecentlyCreated,
+    Name,
+}
+
+/// Which pipelines, in which order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pipelines {
+    pub(crate) archived: Option<bool>,
+    pub(crate) search: Option<String>,
+    pub(crate) repository_url: Option<String>,
+    pub(crate) created: Period,
+    pub(crate) order: PipelineOrder,
+}
+
+/// The texts to compare with, or `None` when there is nothing to narrow. A text with a NUL is in no row, and `PostgreSQL`
+/// refuses to compare with it.
+pub(crate) fn texts(list: Option<Vec<String>>) -> Option<Vec<String>> {
+    let list = list.filter(|list| !list.is_empty())?;
+    Some(list.into_iter().filter(|text| !text.contains('\0')).collect())
+}
+
+/// The branches to compare with: `%default` stands for the pipeline's own.
+pub(crate) fn branches(list: Vec<String>, pipeline: &Pipeline) -> Vec<String> {
+    let own =
+        |branch: String| if branch == "%default" { pipeline.content.default_branch.clone() } else { Some(branch) };
+    list.into_iter().filter_map(own).collect()
+}
+
+/// Reads `key:value` entries. One without a colon, or with a NUL, is `None`: it matches no build.
+pub(crate) fn meta_data(list: Vec<String>) -> Option<Vec<MetaDatum>> {
+    list.into_iter()
+        .map(|entry| {
+            let (key, value) = entry.split_once(':').filter(|_| !entry.contains('\0'))?;
+            Some(MetaDatum { key: key.to_owned(), value: value.to_owned() })
+        })
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! The built-in GraphQL API: pipelines and builds, so that a new installation has something real to run.
+//!
+//! Owns the rows of pipelines, builds and their meta-data. Refuses to own organizations and users: it knows of them what
+//! each request says ([`Viewer`]), keeps an organization's UUID beside every row and asks for it in every statement.
+//! Executes no build: states change when somebody says so.
+//!
+//! Its schema is a strict subset of the public schema of the original; `schema::tests` compares the two.
+//!
+//! To add a field: copy name, type, arguments and defaults from the public schema into the type's file in `schema/`; what
+//! it shows goes into `domain/`, the column into `store/entity/` and a new migration. A field that can fail must be nullable
+//! (see `api::completion`): whatever a non-null field needs is loaded with its object.
+
+mod api;
+mod document;
+mod domain;
+mod error;
+mod schema;
+mod store;
+
+pub use api::{Api, PrepareError, Prepared, Settings};
+pub use domain::viewer::{Organization, User, Viewer};
+pub use error::Error;
+pub use store::migration::Migrator;

@@ -1,0 +1,66 @@
+//! The GraphQL types, a file per type, named and shaped as in the public schema.
+//!
+//! Everything resolves serially: the executor would otherwise put the fields of an object in the order in which they
+//! became ready, and a `SQLite` file gains nothing from two reads at once.
+
+#![expect(clippy::unused_async, reason = "resolvers are async by the macro's contract")]
+
+mod build;
+mod connection;
+mod inputs;
+mod mutation;
+mod node;
+mod organization;
+mod pipeline;
+mod query;
+mod scalar;
+mod serial;
+mod user;
+mod viewer;
+
+use async_graphql::{Context, EmptySubscription, SchemaBuilder, ValidationMode};
+use kit::ambient::Ambient;
+
+use crate::{domain, error::Error, store::Store};
+
+/// A schema that executes.
+pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, EmptySubscription>;
+
+/// What a nullable field gives that may fail: its error leaves a null behind, as the specification wants it.
+type Nullable<T> = Option<Result<T, Error>>;
+
+/// What every resolver may use.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) store: Store,
+    pub(crate) ambient: Ambient,
+    pub(crate) public_url: String,
+}
+
+/// A schema that checks documents as strictly as the specification wants (`Strict`), or as little as possible (`Fast`).
+pub(crate) fn build(server: Server, mode: ValidationMode) -> Schema {
+    let builder: SchemaBuilder<_, _, _> = Schema::build(query::Query, mutation::Mutation, EmptySubscription);
+    builder
+        .register_output_type::<connection::Connection>()
+        .data(server)
+        .validation_mode(mode)
+        // `document` has measured the depth; this one counts fragments as levels and comes before it.
+        .limit_recursive_depth(usize::MAX)
+        .finish()
+}
+
+fn server<'a>(ctx: &Context<'a>) -> &'a Server {
+    ctx.data_unchecked::<Server>()
+}
+
+fn viewer<'a>(ctx: &Context<'a>) -> &'a domain::viewer::Viewer {
+    ctx.data_unchecked::<domain::viewer::Viewer>()
+}
+
+/// The scope of a statement: the organizations within the caller's reach.
+fn scope(ctx: &Context<'_>) -> Vec<uuid::Uuid> {
+    viewer(ctx).scope()
+}
+
+#[cfg(test)]
+mod tests;

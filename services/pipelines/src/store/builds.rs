@@ -1,0 +1,257 @@
+//! Rows of builds.
+
+use std::collections::HashMap;
+
+use kit::ambient::Instant;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, SelectTwoRequired, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::{
+    Store,
+    entity::{
+        build::{ActiveModel, Column, Entity, Model},
+        columns, meta_data, pipeline,
+    },
+    pipelines::take_number,
+    within,
+};
+use crate::{
+    domain::{
+        build::{Build, Content, MetaDatum, State, UNFINISHED},
+        cursor::{Created, Number},
+        filter::Builds,
+        paging::{Page, Window},
+        pipeline::Pipeline,
+        viewer::Person,
+    },
+    error::Error,
+};
+
+type Pair = (Build, Pipeline);
+
+impl Store {
+    /// The build of that number, with its pipeline.
+    pub(crate) async fn build_of_number(
+        &self,
+        organization: Uuid,
+        slug: &str,
+        number: i32,
+    ) -> Result<Option<Pair>, Error> {
+        let select = paired()
+            .filter(pipeline::Column::OrganizationUuid.eq(organization))
+            .filter(pipeline::Column::Slug.eq(slug))
+            .filter(Column::Number.eq(number));
+        select.one(self.database.read()).await?.map(pair).transpose()
+    }
+
+    /// The build of that id, with its pipeline.
+    pub(crate) async fn build(&self, scope: &[Uuid], uuid: Uuid) -> Result<Option<Pair>, Error> {
+        build(self.database.read(), scope, uuid).await
+    }
+
+    /// The builds of those ids, by id.
+    pub(crate) async fn builds_of(&self, scope: &[Uuid], uuids: Vec<Uuid>) -> Result<HashMap<Uuid, Pair>, Error> {
+        if uuids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let select = scoped(paired(), scope).filter(Column::Uuid.is_in(uuids));
+        let rows = select.all(self.database.read()).await?;
+        rows.into_iter().map(|row| pair(row).map(|found| (found.0.uuid, found))).collect()
+    }
+
+    /// A part of a pipeline's builds, the newest first.
+    pub(crate) async fn builds(
+        &self,
+        pipeline: &Pipeline,
+        filter: &Builds,
+        page: &Page<Number>,
+    ) -> Result<Window<Build>, Error> {
+        let mut select = of_pipeline(pipeline, filter);
+        if let Some(Number(after)) = page.after {
+            select = select.filter(Column::Number.lt(after));
+        }
+        if let Some(Number(before)) = page.before {
+            select = select.filter(Column::Number.gt(before));
+        }
+        let order = if page.backwards() { Order::Asc } else { Order::Desc };
+        let rows = select.order_by(Column::Number, order).limit(page.limit()).all(self.database.read()).await?;
+        let builds: Result<Vec<_>, DbErr> = rows.into_iter().map(Build::try_from).collect();
+        Ok(page.window(builds?))
+    }
+
+    /// How many of a pipeline's builds there are.
+    pub(crate) async fn count_builds(&self, pipeline: &Pipeline, filter: &Builds) -> Result<u64, Error> {
+        Ok(of_pipeline(pipeline, filter).count(self.database.read()).await?)
+    }
+
+    /// A part of the builds that a user made, the newest first.
+    pub(crate) async fn builds_by(
+        &self,
+        (scope, user): (&[Uuid], Uuid),
+        filter: &Builds,
+        page: &Page<Created>,
+    ) -> Result<Window<Pair>, Error> {
+        let order = if page.backwards() { Order::Asc } else { Order::Desc };
+        let select = scoped(paired(), scope).filter(Column::CreatedByUuid.eq(user)).filter(matching(filter));
+        let rows = select.order_by(Column::Uuid, order).limit(page.limit()).all(self.database.read()).await?;
+        let pairs: Result<Vec<_>, Error> = rows.into_iter().map(pair).collect();
+        Ok(page.window(pairs?))
+    }
+
+    /// How many builds a user made.
+    pub(crate) async fn count_builds_by(&self, scope: &[Uuid], user: Uuid, filter: &Builds) -> Result<u64, Error> {
+        let select = Entity::find()
+            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
+            .filter(Column::CreatedByUuid.eq(user))
+            .filter(matching(filter));
+        Ok(select.count(self.database.read()).await?)
+    }
+
+    /// Makes a build. `content` says what is built once the pipeline is known; the number is the pipeline's next.
+    pub(crate) async fn create_build(
+        &self,
+        scope: &[Uuid],
+        pipeline: Uuid,
+        birth: Birth,
+        content: impl FnOnce(&Pipeline) -> Result<Content, Error>,
+    ) -> Result<Pair, Error> {
+        let transaction = self.database.begin().await?;
+        let (pipeline, number) = take_number(&transaction, scope, pipeline).await?;
+        let build = birth.build(&pipeline, number, content(&pipeline)?);
+        insert(&transaction, &build).await?;
+        transaction.commit().await?;
+        Ok((build, pipeline))
+    }
+
+    /// Makes a copy of a build; gives the original too.
+    pub(crate) async fn rebuild(&self, scope: &[Uuid], uuid: Uuid, birth: Birth) -> Result<(Build, Pair), Error> {
+        let transaction = self.database.begin().await?;
+        let (original, _) = build(&transaction, scope, uuid).await?.ok_or(Error::NoBuild)?;
+        let (pipeline, number) = take_number(&transaction, scope, original.pipeline).await?;
+        if !pipeline.content.allow_rebuilds {
+            return Err(Error::RebuildsForbidden);
+        }
+        let mut copy = birth.build(&pipeline, number, original.content.clone());
+        copy.rebuilt_from = Some(original.uuid);
+        insert(&transaction, &copy).await?;
+        transaction.commit().await?;
+        Ok((original, (copy, pipeline)))
+    }
+
+    /// Cancels a build that isn't over.
+    pub(crate) async fn cancel_build(
+        &self,
+        scope: &[Uuid],
+        uuid: Uuid,
+        (at, by): (Instant, Option<Person>),
+    ) -> Result<Pair, Error> {
+        let (by_uuid, by_name, by_email) = columns(by);
+        let transaction = self.database.begin().await?;
+        let changed = Entity::update_many()
+            .col_expr(Column::State, Expr::value(State::Canceled.word()))
+            .col_expr(Column::CanceledAt, Expr::value(at))
+            .col_expr(Column::FinishedAt, Expr::value(at))
+            .col_expr(Column::CanceledByUuid, Expr::value(by_uuid))
+            .col_expr(Column::CanceledByName, Expr::value(by_name))
+            .col_expr(Column::CanceledByEmail, Expr::value(by_email))
+            .filter(Column::Uuid.eq(uuid))
+            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
+            .filter(Column::State.is_in(UNFINISHED.map(State::word)))
+            .exec(&transaction)
+            .await?;
+        let found = build(&transaction, scope, uuid).await?.ok_or(Error::NoBuild)?;
+        if changed.rows_affected == 0 {
+            return Err(Error::Finished);
+        }
+        transaction.commit().await?;
+        Ok(found)
+    }
+}
+
+/// What a new build's row needs beside its content.
+pub(crate) struct Birth {
+    pub(crate) uuid: Uuid,
+    pub(crate) at: Instant,
+    pub(crate) by: Option<Person>,
+}
+
+impl Birth {
+    fn build(self, pipeline: &Pipeline, number: i32, content: Content) -> Build {
+        Build {
+            uuid: self.uuid,
+            organization: pipeline.organization,
+            pipeline: pipeline.uuid,
+            number,
+            state: State::Scheduled,
+            content,
+            created_at: self.at,
+            created_by: self.by,
+            scheduled_at: Some(self.at),
+            started_at: None,
+            finished_at: None,
+            canceled_at: None,
+            canceled_by: None,
+            cancel_reason: None,
+            rebuilt_from: None,
+        }
+    }
+}
+
+async fn build(connection: &impl ConnectionTrait, scope: &[Uuid], uuid: Uuid) -> Result<Option<Pair>, Error> {
+    let select = scoped(paired(), scope).filter(Column::Uuid.eq(uuid));
+    select.one(connection).await?.map(pair).transpose()
+}
+
+async fn insert(transaction: &impl ConnectionTrait, build: &Build) -> Result<(), DbErr> {
+    Entity::insert(ActiveModel::from(build.clone())).exec_without_returning(transaction).await?;
+    let rows = build.content.meta_data.iter().map(|MetaDatum { key, value }| meta_data::ActiveModel {
+        build_uuid: sea_orm::Set(build.uuid),
+        key: sea_orm::Set(key.clone()),
+        value: sea_orm::Set(value.clone()),
+    });
+    if rows.len() > 0 {
+        meta_data::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+fn paired() -> SelectTwoRequired<Entity, pipeline::Entity> {
+    Entity::find().find_both_related(pipeline::Entity)
+}
+
+fn pair((build, pipeline): (Model, pipeline::Model)) -> Result<Pair, Error> {
+    Ok((Build::try_from(build)?, Pipeline::from(pipeline)))
+}
+
+fn scoped<Q: QueryFilter>(select: Q, scope: &[Uuid]) -> Q {
+    select.filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
+}
+
+fn of_pipeline(pipeline: &Pipeline, filter: &Builds) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::PipelineUuid.eq(pipeline.uuid))
+        .filter(Column::OrganizationUuid.eq(pipeline.organization))
+        .filter(matching(filter))
+}
+
+fn matching(filter: &Builds) -> Condition {
+    let states = filter.states.as_ref().map(|states| states.iter().map(|state| state.word()));
+    let condition = Condition::all()
+        .add(within(Column::CreatedAt, filter.created))
+        .add_option(filter.branches.clone().map(|branches| Column::Branch.is_in(branches)))
+        .add_option(filter.commits.clone().map(|commits| Column::Commit.is_in(commits)))
+        .add_option(states.map(|states| Column::State.is_in(states)));
+    filter.meta_data.iter().fold(condition, |condition, datum| condition.add(Column::Uuid.in_subquery(carrying(datum))))
+}
+
+fn carrying(datum: &MetaDatum) -> sea_orm::sea_query::SelectStatement {
+    meta_data::Entity::find()
+        .select_only()
+        .column(meta_data::Column::BuildUuid)
+        .filter(meta_data::Column::Key.eq(&datum.key))
+        .filter(meta_data::Column::Value.eq(&datum.value))
+        .into_query()
+}

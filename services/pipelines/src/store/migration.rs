@@ -1,0 +1,20 @@
+//! The schema's history.
+
+mod m0001_pipelines_and_builds;
+
+use sea_orm::{DynIden, sea_query::IntoIden};
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+/// Brings a database to the schema of this version. Keeps its own books, so that it may share a database.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_pipelines_and_builds::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "pipelines_migrations".into_iden()
+    }
+}
