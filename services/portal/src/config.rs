@@ -1,0 +1,109 @@
+//! The settings of the portal service, `PORTAL_…`.
+
+use std::{path::PathBuf, time::Duration};
+
+use kit::{
+    address::Networks,
+    config::{Environment, Problems, Settings},
+    grpc::ServiceKey,
+};
+
+/// How the portal service runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the registry is kept, `sqlite:<file>` or `postgres://…`.
+    pub database_url: String,
+    /// Where the built-in API keeps its rows; the registry's database unless set.
+    pub pipelines_database_url: String,
+    /// The root keys.
+    pub keys_file: PathBuf,
+    /// What parts of this installation know each other by.
+    pub service_key: ServiceKey,
+    /// Where gRPC is served.
+    pub grpc_listen: String,
+    /// Where health and metrics are served, if anywhere.
+    pub admin_listen: Option<String>,
+    /// Where the token service is; `None`: in this process.
+    pub token_url: Option<String>,
+    /// The gateway's address as callers know it, without a slash at the end.
+    pub public_url: String,
+    /// How much is allowed.
+    pub limits: Limits,
+    /// How upstreams are called.
+    pub upstream: Upstream,
+}
+
+/// How much is allowed (spec §8).
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls a minute and organization; 0: any number.
+    pub requests_per_minute: u32,
+    /// Portals of an organization.
+    pub portals: u32,
+    /// Calls of one portal under way at once.
+    pub in_flight_per_portal: u32,
+}
+
+/// How upstreams are called (spec §8, §10). Connections to upstreams outside this process come with issue 4; until then
+/// `timeout` alone has an effect, on the built-in API.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Networks that may be dialed although they are private or special.
+    pub allowed_networks: Networks,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long an operation may take in all.
+    pub timeout: Duration,
+    /// The longest reply.
+    pub reply_bytes: u64,
+}
+
+impl Config {
+    /// Reads `PORTAL_…`. Beside the settings it returns them as they count, for `check-config`.
+    pub fn read(environment: &Environment) -> Result<(Self, Vec<(String, String)>), Problems> {
+        let mut settings = Settings::new("PORTAL", environment);
+        let database_url = settings.secret("DATABASE__URL").to_string();
+        let pipelines_database_url = settings.optional_secret("PIPELINES__DATABASE_URL").map(|url| url.to_string());
+        let service_key = settings.parsed_secret("SERVICE__KEY");
+        let (keys_file, grpc_listen) = (settings.required("KEYS__FILE"), settings.required("GRPC__LISTEN"));
+        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.optional("TOKEN__URL"));
+        let public_url: String = settings.required("PUBLIC__URL");
+        let (limits, upstream) = (Limits::read(&mut settings), Upstream::read(&mut settings));
+        let shown = settings.finish()?;
+        let config = Self {
+            pipelines_database_url: pipelines_database_url.unwrap_or_else(|| database_url.clone()),
+            database_url,
+            keys_file,
+            // Without a key there was a problem, so that `finish` failed.
+            service_key: service_key.ok_or_else(|| Problems(Vec::new()))?,
+            grpc_listen,
+            admin_listen,
+            token_url,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            limits,
+            upstream,
+        };
+        Ok((config, shown))
+    }
+}
+
+impl Limits {
+    fn read(settings: &mut Settings) -> Self {
+        Self {
+            requests_per_minute: settings.or("LIMITS__REQUESTS_PER_MINUTE", 200),
+            portals: settings.or("LIMITS__PORTALS", 1_000),
+            in_flight_per_portal: settings.or("LIMITS__IN_FLIGHT_PER_PORTAL", 64),
+        }
+    }
+}
+
+impl Upstream {
+    fn read(settings: &mut Settings) -> Self {
+        Self {
+            allowed_networks: settings.optional("UPSTREAM__ALLOWED_NETWORKS").unwrap_or_default(),
+            connect_timeout: Duration::from_millis(settings.or("UPSTREAM__CONNECT_TIMEOUT_MS", 2_000)),
+            timeout: Duration::from_millis(settings.or("UPSTREAM__TIMEOUT_MS", 30_000)),
+            reply_bytes: settings.or("UPSTREAM__REPLY_BYTES", 8 << 20),
+        }
+    }
+}

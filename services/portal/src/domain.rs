@@ -1,0 +1,8 @@
+//! What portals are, without databases, wires, clocks or randomness.
+
+pub(crate) mod details;
+pub(crate) mod id;
+pub(crate) mod organization;
+pub(crate) mod page;
+pub(crate) mod portal;
+pub(crate) mod slug;

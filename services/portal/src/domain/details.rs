@@ -1,0 +1,91 @@
+//! What an administrator asks a portal to be, before it is known to be valid.
+
+use kit::{address::Networks, error::Violation};
+
+use super::slug::Slug;
+
+const MOST_NAME: usize = 255;
+const MOST_DESCRIPTION: usize = 10_000;
+
+/// Everything about a portal that can be asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    pub(crate) name: String,
+    /// `None`: made from the name.
+    pub(crate) slug: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) query: String,
+    pub(crate) allowed_ip_addresses: Option<String>,
+    pub(crate) user_invokable: bool,
+    /// `None`: the built-in API.
+    pub(crate) upstream: Option<String>,
+    pub(crate) strict_variables: bool,
+}
+
+impl Details {
+    /// The slug, or everything that is wrong, the document left aside.
+    pub(crate) fn check(&self) -> Result<Slug, Vec<Violation>> {
+        let mut faults = Vec::new();
+        if self.name.trim().is_empty() {
+            faults.push(Violation::new("name", "must not be empty"));
+        }
+        if self.name.chars().count() > MOST_NAME {
+            faults.push(Violation::new("name", format!("must not be longer than {MOST_NAME} characters")));
+        }
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > MOST_DESCRIPTION) {
+            faults
+                .push(Violation::new("description", format!("must not be longer than {MOST_DESCRIPTION} characters")));
+        }
+        if let Err(fault) = Networks::parse(self.allowed_ip_addresses.as_deref().unwrap_or_default()) {
+            faults.push(Violation::new("allowed_ip_addresses", format!("can't be used: {fault}")));
+        }
+        if let Some(upstream) = &self.upstream {
+            faults.push(Violation::new("upstream", format!("{upstream:?} doesn't exist")));
+        }
+        let slug = self.slug().map_err(|fault| faults.push(fault)).ok();
+        slug.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
+    fn slug(&self) -> Result<Slug, Violation> {
+        let form = "must be 1 to 100 of a-z, 0-9 and -, and not begin with -";
+        match &self.slug {
+            Some(slug) => Slug::parse(slug).ok_or_else(|| Violation::new("slug", form)),
+            None => Slug::from_name(&self.name)
+                .ok_or_else(|| Violation::new("slug", "can't be made from the name: please give one")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn details() -> Details {
+        Details { name: "Trigger main build".into(), query: "{ __typename }".into(), ..Details::default() }
+    }
+
+    #[test]
+    fn the_slug_comes_from_the_name_unless_given() {
+        assert_eq!(details().check().unwrap().as_str(), "trigger-main-build");
+        assert_eq!(Details { slug: Some("x".into()), ..details() }.check().unwrap().as_str(), "x");
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_its_field() {
+        let bad = Details {
+            name: " ".into(),
+            slug: Some("-".into()),
+            allowed_ip_addresses: Some("10.0.0.1/8".into()),
+            upstream: Some("nowhere".into()),
+            ..details()
+        };
+        let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["name", "allowed_ip_addresses", "upstream", "slug"]);
+    }
+
+    #[test]
+    fn a_name_without_letters_asks_for_a_slug() {
+        let faults = Details { name: "日本".into(), ..details() }.check().unwrap_err();
+        assert_eq!(faults, [Violation::new("slug", "can't be made from the name: please give one")]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Everything that can go wrong in an RPC of this service.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kit::{
+    error::{Code, Fault, Violation},
+    grpc::Refusal,
+    json::NotAnObject,
+    window::Figures,
+};
+use sea_orm::DbErr;
+
+use crate::{
+    graphql::{Finding, Unselected},
+    store::Unwritten,
+};
+
+/// An RPC's failure.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("Variables can't be read: {0}")]
+    InvalidVariables(#[from] NotAnObject),
+    #[error("Authentication required. Please supply a valid portal token")]
+    PortalTokenRequired,
+    #[error("Request IP is not allowed for this portal")]
+    IpNotAllowed,
+    #[error("You have exceeded your API rate limit. Please wait {} seconds before making more requests.", .0.reset)]
+    RateLimited(Figures),
+    #[error("Validation failed: {}", describe(.0))]
+    Invalid(Vec<Violation>),
+    #[error("This portal has too many requests under way. Please try again")]
+    PortalBusy,
+    #[error("The GraphQL API gave no answer in time. The operation may have run")]
+    UpstreamTimeout,
+    #[error("The token can't be verified right now. Nothing was run")]
+    VerificationUnavailable,
+    #[error("Your access token doesn't have the {0} scope")]
+    MissingScope(&'static str),
+    #[error("Forbidden")]
+    Forbidden,
+    #[error("No organization found")]
+    NoOrganization,
+    #[error("No portal found")]
+    NoPortal,
+    #[error("The database can't be used right now. Nothing was changed")]
+    Database(#[from] DbErr),
+    #[error("The portal was changed by someone else at the same time. Please try again")]
+    Outdated,
+    #[error("a part of this installation sent something unreadable: {0}")]
+    Garbled(&'static str),
+    /// Another part's refusal, passed on as it is.
+    #[error("{}", .0.message())]
+    Relayed(Box<tonic::Status>),
+}
+
+impl Error {
+    /// One fault of one field.
+    pub(crate) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(field, message)])
+    }
+
+    /// What is wrong with a document, after `others`.
+    pub(crate) fn document(others: Vec<Violation>, findings: &[Finding]) -> Self {
+        let violation = |Finding { message, position }: &Finding| Violation {
+            field: "query".to_owned(),
+            message: message.clone(),
+            position: *position,
+        };
+        Self::Invalid(others.into_iter().chain(findings.iter().map(violation)).collect())
+    }
+}
+
+impl From<Unselected> for Error {
+    fn from(unselected: Unselected) -> Self {
+        let message = match unselected {
+            Unselected::Unknown(..) => format!("is unknown: {unselected}"),
+            Unselected::Ambiguous(_) => format!("is missing: {unselected}"),
+        };
+        Self::invalid("operation_name", message)
+    }
+}
+
+impl Fault for Error {
+    fn class(&self) -> Code {
+        match self {
+            Self::InvalidVariables(_) => Code::Invalid,
+            Self::PortalTokenRequired => Code::Unauthenticated,
+            Self::IpNotAllowed | Self::MissingScope(_) | Self::Forbidden => Code::Forbidden,
+            Self::RateLimited(_) => Code::Exhausted,
+            Self::Invalid(_) => Code::Unprocessable,
+            Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Code::Unavailable,
+            Self::UpstreamTimeout => Code::Timeout,
+            Self::NoOrganization | Self::NoPortal => Code::NotFound,
+            Self::Outdated => Code::Conflict,
+            Self::Garbled(_) => Code::Internal,
+            Self::Relayed(status) => Refusal::of(status).class,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::InvalidVariables(_) => "invalid_variables",
+            Self::PortalTokenRequired => "authentication_required",
+            Self::IpNotAllowed => "ip_not_allowed",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Invalid(_) => "validation_failed",
+            Self::PortalBusy => "portal_busy",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::VerificationUnavailable => "verification_unavailable",
+            Self::MissingScope(_) => "missing_scope",
+            Self::Forbidden => "forbidden",
+            Self::NoOrganization | Self::NoPortal => "not_found",
+            Self::Outdated => "conflict",
+            Self::Database(_) => "database_unavailable",
+            Self::Garbled(_) | Self::Relayed(_) => "internal",
+        }
+    }
+
+    fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Invalid(violations) => violations,
+            _ => &[],
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(figures) => Some(Duration::from_secs(figures.reset.into())),
+            Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        let Self::RateLimited(Figures { limit, current, reset }) = self else { return BTreeMap::new() };
+        let facts = [
+            ("scope", "portal".to_owned()),
+            ("limit", limit.to_string()),
+            ("current", current.to_string()),
+            ("reset", reset.to_string()),
+        ];
+        facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl From<Unwritten> for Error {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::SlugTaken => Self::invalid("slug", "is taken by another portal of this organization"),
+            Unwritten::TooMany(most) => {
+                Self::invalid("organization", format!("has {most} portals, which is as many as it may"))
+            }
+            Unwritten::Outdated => Self::Outdated,
+            Unwritten::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Relayed(status) => *status,
+            error => kit::grpc::to_status(&error),
+        }
+    }
+}
+
+fn describe(violations: &[Violation]) -> String {
+    const SHOWN: usize = 5;
+    let sentence = |violation: &Violation| match (violation.field.as_str(), violation.position) {
+        ("query", Some((line, column))) => format!("{} (line {line}, column {column})", violation.message),
+        ("query", None) => violation.message.clone(),
+        (field, _) => format!("{field} {}", violation.message),
+    };
+    let mut sentences: Vec<String> = violations.iter().take(SHOWN).map(sentence).collect();
+    if violations.len() > SHOWN {
+        sentences.push(format!("and {} more", violations.len() - SHOWN));
+    }
+    sentences.join("; ")
+}

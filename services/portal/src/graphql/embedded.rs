@@ -1,0 +1,67 @@
+//! An upstream that lives in this process.
+
+use std::{fmt::Debug, sync::Arc};
+
+use bytes::Bytes;
+use kit::ambient::Instant;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// A person on whose behalf something runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The UUID.
+    pub uuid: Uuid,
+    /// The name shown to others.
+    pub name: String,
+    /// The e-mail address.
+    pub email: String,
+    /// When the user was made.
+    pub created_at: Instant,
+}
+
+/// An organization that an execution may see and change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The UUID.
+    pub uuid: Uuid,
+    /// The name in URLs.
+    pub slug: String,
+    /// The name shown.
+    pub name: String,
+}
+
+/// With whose authority an operation runs.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// The user, or `None` for the organization's own authority.
+    pub user: Option<User>,
+    /// Everything within reach; nothing else exists for this execution.
+    pub organizations: Arc<[Reach]>,
+}
+
+/// A GraphQL API in this process.
+#[async_trait::async_trait]
+pub trait Embedded: Send + Sync + 'static {
+    /// The schema, in the schema definition language.
+    fn sdl(&self) -> String;
+
+    /// Makes a document of exactly one valid operation ready to run. The error is a sentence.
+    fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String>;
+
+    /// Runs a caller's own document: validates it first. The answer is the GraphQL envelope as JSON.
+    async fn query(
+        &self,
+        document: &str,
+        operation: Option<&str>,
+        variables: Map<String, Value>,
+        viewer: Viewer,
+    ) -> Bytes;
+}
+
+/// An operation that is ready to run.
+#[async_trait::async_trait]
+pub trait Prepared: Send + Sync + Debug {
+    /// Runs it with coerced variables. The answer is the GraphQL envelope as JSON.
+    async fn run(&self, variables: Map<String, Value>, viewer: Viewer) -> Bytes;
+}

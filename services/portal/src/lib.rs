@@ -1,0 +1,24 @@
+//! The portal service: the registry of organizations and portals, and the execution of what is stored.
+//!
+//! It owns organizations, portals and their versions, and their audit trail. It owns no credential and no user: who calls
+//! and what they may do is the token service's answer ([`verifier`](self) is the only way there). It doesn't know the
+//! built-in API either: it runs any [`graphql::Embedded`].
+//!
+//! To add an RPC: write it in `proto/`, give it a file `rpc/<verb_noun>.rs` and a line in `rpc.rs`.
+
+mod catalog;
+mod compiler;
+mod config;
+mod domain;
+mod error;
+pub mod graphql;
+mod rpc;
+mod service;
+mod store;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use config::{Config, Limits, Upstream};
+pub use service::{Service, StartError};
+pub use store::Migrator;

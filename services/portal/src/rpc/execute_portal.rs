@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
+use kit::{
+    audit::{Event, Subject, context},
+    error::Violation,
+    grpc::{Caller, put_figures},
+    json,
+};
+use serde_json::json;
+use tonic::{Request, metadata::MetadataMap};
+use uuid::Uuid;
+
+use crate::{catalog::Callable, error::Error, graphql::coerce, service::Parts};
+
+/// How deep variables may nest.
+pub(super) const MOST_DEPTH: usize = 64;
+
+pub(super) async fn handle(
+    service: &Parts,
+    request: Request<ExecutePortalRequest>,
+    notes: &mut MetadataMap,
+) -> Result<ExecutePortalResponse, Error> {
+    let caller = service.caller(&request);
+    let ExecutePortalRequest { organization, portal, operation_name, variables_json } = request.into_inner();
+    let given = json::object(&variables_json, MOST_DEPTH)?;
+    let (callable, token) = service.authenticate(&caller, &organization, &portal).await?;
+    service.check_address(&caller, &callable, token).await?;
+    service.count(&callable, notes)?;
+    let document = callable.document.as_ref().map_err(|findings| Error::document(Vec::new(), findings))?;
+    let operation = document.select(operation_name.as_deref())?;
+    let coerced = coerce(service.compiler.schema(), operation, given).map_err(Error::Invalid)?;
+    if callable.portal.strict_variables && !coerced.ignored.is_empty() {
+        let undeclared = |name| Violation::new(name, "is not declared by the operation");
+        return Err(Error::Invalid(coerced.ignored.into_iter().map(undeclared).collect()));
+    }
+    let _permit =
+        callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
+    let run = operation.prepared.run(coerced.variables, callable.viewer.clone());
+    let result_json = service.within_time(run).await?;
+    Ok(ExecutePortalResponse { result_json, ignored_variables: coerced.ignored })
+}
+
+impl Parts {
+    /// The portal at an address and the token that calls it. Whatever is wrong, the answer is the same.
+    async fn authenticate(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        portal: &str,
+    ) -> Result<(Arc<Callable>, Uuid), Error> {
+        let verdict = self.verifier.verify_portal_token(caller).await?;
+        let callable = self.catalog.find(organization, portal, &self.store, &self.compiler).await?;
+        let callable = callable.filter(|callable| callable.portal.id == verdict.portal);
+        Ok((callable.ok_or(Error::PortalTokenRequired)?, verdict.token))
+    }
+
+    /// Refuses addresses outside the portal's list, and those that can't be known. Audited once a minute and address.
+    async fn check_address(&self, caller: &Caller, callable: &Callable, token: Uuid) -> Result<(), Error> {
+        let Some(networks) = &callable.networks else { return Ok(()) };
+        if caller.client_ip.is_some_and(|ip| networks.contains(ip)) {
+            return Ok(());
+        }
+        let denial = (callable.portal.id, caller.client_ip);
+        if self.denials.entry(denial).or_insert(()).is_fresh() {
+            let recorded = self.store.record(denied(caller, callable, token)).await;
+            if let Err(error) = recorded {
+                tracing::warn!(%error, "a refusal can't be audited");
+            }
+        }
+        Err(Error::IpNotAllowed)
+    }
+
+    /// Counts the call against the organization's limit.
+    fn count(&self, callable: &Callable, notes: &mut MetadataMap) -> Result<(), Error> {
+        let limit = callable.organization.portal_requests_per_minute.unwrap_or(self.config.limits.requests_per_minute);
+        let Some(figures) = self.calls.count(callable.organization.id, limit, self.ambient.now()) else {
+            return Ok(());
+        };
+        put_figures(notes, "ratelimit", figures);
+        notes.insert("ratelimit-scope", tonic::metadata::MetadataValue::from_static("portal"));
+        if figures.is_over() { Err(Error::RateLimited(figures)) } else { Ok(()) }
+    }
+
+    /// Waits for an execution as long as upstreams may take.
+    pub(super) async fn within_time<T>(&self, run: impl Future<Output = T>) -> Result<T, Error> {
+        let patience = self.config.upstream.timeout;
+        tokio::time::timeout(patience, run)
+            .await
+            .map_err(|_elapsed: tokio::time::error::Elapsed| Error::UpstreamTimeout)
+    }
+}
+
+fn denied(caller: &Caller, callable: &Callable, token: Uuid) -> Event {
+    Event {
+        kind: "PORTAL_ACCESS_DENIED",
+        organization: callable.organization.id.0,
+        actor: None,
+        subject: Subject { kind: "portal", uuid: callable.portal.id.0, name: callable.portal.name.clone() },
+        context: context(caller, Some(token)),
+        data: json!({ "reason": "ip_not_allowed" }),
+    }
+}

@@ -1,0 +1,70 @@
+use contracts::registry::v1::{UpdatePortalRequest, UpdatePortalResponse};
+use serde_json::json;
+use tonic::{Request, metadata::MetadataMap};
+
+use super::authority::{Authority, CHANGE_PORTAL};
+use crate::{
+    domain::{details::Details, portal::Portal},
+    error::Error,
+    service::Parts,
+    store::Unwritten,
+};
+
+/// How often a change is tried on a portal that others change at the same time.
+const TRIES: u32 = 3;
+
+pub(super) async fn handle(
+    service: &Parts,
+    request: Request<UpdatePortalRequest>,
+    notes: &mut MetadataMap,
+) -> Result<UpdatePortalResponse, Error> {
+    let caller = service.caller(&request);
+    let request = request.into_inner();
+    let authority = service.authorize(caller, &request.organization, CHANGE_PORTAL, notes).await?;
+    let mut tries = TRIES;
+    let portal = loop {
+        match change(service, &authority, &request).await {
+            Err(Error::Outdated) if tries > 1 => tries -= 1,
+            result => break result?,
+        }
+    };
+    Ok(UpdatePortalResponse { portal: Some(service.wire_portal(&authority.organization, portal)) })
+}
+
+async fn change(service: &Parts, authority: &Authority, request: &UpdatePortalRequest) -> Result<Portal, Error> {
+    let before = service.store.find_portal(authority.organization.id, &request.portal).await?.ok_or(Error::NoPortal)?;
+    let details = merge(before.details(), request)?;
+    let (slug, _document) = service.compiler.check(&details)?;
+    let after = before.clone().changed(details, slug, service.ambient.now());
+    let fields = after.changed_fields(&before);
+    if fields.is_empty() {
+        return Ok(before);
+    }
+    let event = authority.event("PORTAL_UPDATED", &after, json!({ "changed": fields, "version": after.version }));
+    service
+        .store
+        .update_portal(&before, &after, &authority.identity.user, event)
+        .await
+        .map_err(|unwritten: Unwritten| Error::from(unwritten))?;
+    service.catalog.changed();
+    Ok(after)
+}
+
+/// `details` with what the request's mask names.
+fn merge(mut details: Details, request: &UpdatePortalRequest) -> Result<Details, Error> {
+    let paths = request.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    for path in paths {
+        match path.as_str() {
+            "name" => details.name = request.name.clone().unwrap_or_default(),
+            "slug" => details.slug.clone_from(&request.slug),
+            "description" => details.description.clone_from(&request.description),
+            "query" => details.query = request.query.clone().unwrap_or_default(),
+            "allowed_ip_addresses" => details.allowed_ip_addresses.clone_from(&request.allowed_ip_addresses),
+            "user_invokable" => details.user_invokable = request.user_invokable.unwrap_or_default(),
+            "upstream" => details.upstream.clone_from(&request.upstream),
+            "strict_variables" => details.strict_variables = request.strict_variables.unwrap_or_default(),
+            other => return Err(Error::invalid("update_mask", format!("names {other:?}, which can't be changed"))),
+        }
+    }
+    Ok(details)
+}

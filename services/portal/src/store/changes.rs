@@ -1,0 +1,27 @@
+//! The change counter: one row that every change of the registry moves by one, locked until its commit. A node that sees
+//! another number than before reads anew.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
+
+use super::{Store, entity::change};
+
+const ONLY: i32 = 1;
+
+impl Store {
+    /// The number of changes so far.
+    pub(crate) async fn changes(&self) -> Result<i64, DbErr> {
+        let row = change::Entity::find_by_id(ONLY).one(self.database.read()).await?;
+        row.map(|row| row.number).ok_or_else(|| DbErr::RecordNotFound("the change counter".to_owned()))
+    }
+}
+
+/// Counts one change, in its transaction.
+pub(super) async fn count(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let next = Expr::col(change::Column::Number).add(1);
+    let update = change::Entity::update_many().col_expr(change::Column::Number, next);
+    update.filter(change::Column::Id.eq(ONLY)).exec(transaction).await?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Rows as sea-orm reads them.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the columns are described in the migration; derives make public items"
+)]
+
+pub(super) mod change;
+pub(super) mod organization;
+pub(super) mod portal;
+pub(super) mod portal_version;

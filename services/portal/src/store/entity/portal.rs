@@ -1,0 +1,30 @@
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "portals")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub uuid: Uuid,
+    pub organization_uuid: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub query: String,
+    pub allowed_ip_addresses: Option<String>,
+    pub user_invokable: bool,
+    pub strict_variables: bool,
+    pub version: i32,
+    pub created_by_uuid: Uuid,
+    pub created_by_name: String,
+    pub created_by_email: String,
+    pub created_by_created_at: DateTimeUtc,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+    pub deleted_at: Option<DateTimeUtc>,
+    pub revoked_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,20 @@
+//! The schema and how it came to be. Each step must leave a schema that the version before can still work with.
+
+mod m0001_registry;
+
+use sea_orm_migration::prelude::*;
+
+/// The steps of the registry's schema.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_registry::Migration)]
+    }
+
+    /// Own table: the built-in API may keep its rows in the same database.
+    fn migration_table_name() -> DynIden {
+        "portal_migrations".into_iden()
+    }
+}

@@ -1,0 +1,228 @@
+//! Portals' rows, and their versions'.
+
+use kit::audit::{self, Event};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
+};
+
+use super::{
+    Store, changes,
+    entity::{portal, portal_version},
+};
+use crate::domain::{
+    id::{OrganizationId, PortalId},
+    page::Page,
+    portal::{Author, Portal},
+    slug::Slug,
+};
+
+/// Why a portal wasn't written.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// The slug is another portal's.
+    SlugTaken,
+    /// The organization has as many portals as it may.
+    TooMany(u32),
+    /// The portal was changed or removed since it was read.
+    Outdated,
+    /// The database failed.
+    Database(DbErr),
+}
+
+impl From<DbErr> for Unwritten {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => Self::SlugTaken,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// A closed portal whose credentials aren't known to be revoked yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unrevoked {
+    pub(crate) organization: OrganizationId,
+    pub(crate) portal: PortalId,
+}
+
+impl Store {
+    /// The open portal of that slug.
+    pub(crate) async fn find_portal(&self, organization: OrganizationId, slug: &str) -> Result<Option<Portal>, DbErr> {
+        let row = open(organization).filter(portal::Column::Slug.eq(slug)).one(self.database.read()).await?;
+        Ok(row.map(Portal::from))
+    }
+
+    /// An organization's open portals, newest first, and how many there are.
+    pub(crate) async fn list_portals(
+        &self,
+        organization: OrganizationId,
+        page: Page,
+    ) -> Result<(Vec<Portal>, u64), DbErr> {
+        let total = open(organization).count(self.database.read()).await?;
+        let newest = open(organization).order_by_desc(portal::Column::CreatedAt).order_by_desc(portal::Column::Uuid);
+        let rows = newest.offset(page.offset).limit(page.limit).all(self.database.read()).await?;
+        Ok((rows.into_iter().map(Portal::from).collect(), total))
+    }
+
+    /// Writes a new portal and its first version, unless its organization has `most` already.
+    pub(crate) async fn create_portal(&self, portal: &Portal, most: u32, event: Event) -> Result<(), Unwritten> {
+        let transaction = self.database.begin().await?;
+        if open(portal.organization).count(&transaction).await? >= u64::from(most) {
+            return Err(Unwritten::TooMany(most));
+        }
+        row(portal).insert(&transaction).await?;
+        version(portal, &portal.created_by).insert(&transaction).await?;
+        Ok(self.finish(transaction, event).await?)
+    }
+
+    /// Writes `after` over `before`, unless `before` isn't what is there any more; a new document also as a new version.
+    pub(crate) async fn update_portal(
+        &self,
+        before: &Portal,
+        after: &Portal,
+        by: &Author,
+        event: Event,
+    ) -> Result<(), Unwritten> {
+        let transaction = self.database.begin().await?;
+        let unchanged = portal::Column::UpdatedAt.eq(before.updated_at);
+        let mut update = portal::Entity::update_many().filter(portal::Column::Uuid.eq(after.id.0)).filter(unchanged);
+        update = update.filter(portal::Column::DeletedAt.is_null()).set(row(after));
+        if update.exec(&transaction).await?.rows_affected == 0 {
+            return Err(Unwritten::Outdated);
+        }
+        if after.version != before.version {
+            version(after, by).insert(&transaction).await?;
+        }
+        Ok(self.finish(transaction, event).await?)
+    }
+
+    /// Closes a portal: nothing finds it any more. `false` if it was closed before.
+    pub(crate) async fn close_portal(&self, id: PortalId, event: Event) -> Result<bool, DbErr> {
+        let transaction = self.database.begin().await?;
+        let now = Expr::value(self.ambient.now());
+        let close = portal::Entity::update_many().col_expr(portal::Column::DeletedAt, now);
+        let close = close.filter(portal::Column::Uuid.eq(id.0)).filter(portal::Column::DeletedAt.is_null());
+        if close.exec(&transaction).await?.rows_affected == 0 {
+            return Ok(false);
+        }
+        self.finish(transaction, event).await?;
+        Ok(true)
+    }
+
+    /// Closed portals whose credentials may live, some of them.
+    pub(crate) async fn list_unrevoked(&self) -> Result<Vec<Unrevoked>, DbErr> {
+        const BATCH: u64 = 100;
+        let closed = portal::Entity::find().filter(portal::Column::DeletedAt.is_not_null());
+        let rows = closed.filter(portal::Column::RevokedAt.is_null()).limit(BATCH).all(self.database.read()).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Unrevoked { organization: OrganizationId(row.organization_uuid), portal: PortalId(row.uuid) })
+            .collect())
+    }
+
+    /// Remembers that a closed portal's credentials are revoked.
+    pub(crate) async fn mark_revoked(&self, id: PortalId) -> Result<(), DbErr> {
+        let transaction = self.database.begin().await?;
+        let now = Expr::value(self.ambient.now());
+        let mark = portal::Entity::update_many()
+            .col_expr(portal::Column::RevokedAt, now)
+            .filter(portal::Column::Uuid.eq(id.0));
+        mark.exec(&transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Writes an event that changes nothing else.
+    pub(crate) async fn record(&self, event: Event) -> Result<(), DbErr> {
+        let transaction = self.database.begin().await?;
+        audit::record(&transaction, &self.ambient, event).await?;
+        transaction.commit().await
+    }
+
+    async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), DbErr> {
+        audit::record(&transaction, &self.ambient, event).await?;
+        changes::count(&transaction).await?;
+        transaction.commit().await
+    }
+}
+
+fn open(organization: OrganizationId) -> Select<portal::Entity> {
+    let own = portal::Entity::find().filter(portal::Column::OrganizationUuid.eq(organization.0));
+    own.filter(portal::Column::DeletedAt.is_null())
+}
+
+fn row(of: &Portal) -> portal::ActiveModel {
+    let Portal {
+        id,
+        organization,
+        slug,
+        name,
+        description,
+        query,
+        allowed_ip_addresses,
+        user_invokable,
+        strict_variables,
+        version,
+        created_at,
+        updated_at,
+        created_by,
+    } = of.clone();
+    portal::Model {
+        uuid: id.0,
+        organization_uuid: organization.0,
+        slug: slug.to_string(),
+        name,
+        description,
+        query,
+        allowed_ip_addresses,
+        user_invokable,
+        strict_variables,
+        version: i32::try_from(version).unwrap_or(i32::MAX),
+        created_by_uuid: created_by.uuid,
+        created_by_name: created_by.name,
+        created_by_email: created_by.email,
+        created_by_created_at: created_by.created_at,
+        created_at,
+        updated_at,
+        deleted_at: None,
+        revoked_at: None,
+    }
+    .into_active_model()
+    .reset_all()
+}
+
+fn version(of: &Portal, by: &Author) -> portal_version::ActiveModel {
+    portal_version::ActiveModel {
+        portal_uuid: Set(of.id.0),
+        number: Set(i32::try_from(of.version).unwrap_or(i32::MAX)),
+        query: Set(of.query.clone()),
+        created_at: Set(of.updated_at),
+        created_by_uuid: Set(by.uuid),
+        created_by_name: Set(by.name.clone()),
+    }
+}
+
+impl From<portal::Model> for Portal {
+    fn from(row: portal::Model) -> Self {
+        Self {
+            id: PortalId(row.uuid),
+            organization: OrganizationId(row.organization_uuid),
+            slug: Slug::stored(row.slug),
+            name: row.name,
+            description: row.description,
+            query: row.query,
+            allowed_ip_addresses: row.allowed_ip_addresses,
+            user_invokable: row.user_invokable,
+            strict_variables: row.strict_variables,
+            version: u32::try_from(row.version).unwrap_or(1),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            created_by: Author {
+                uuid: row.created_by_uuid,
+                name: row.created_by_name,
+                email: row.created_by_email,
+                created_at: row.created_by_created_at,
+            },
+        }
+    }
+}

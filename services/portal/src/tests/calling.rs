@@ -1,0 +1,110 @@
+//! What a call meets between its token and its answer.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use kit::grpc::Refusal;
+use serde_json::{Value, json};
+
+use super::world::{World, everywhere, everywhere_with};
+
+const GOOD: &str = r#"{"name":"x"}"#;
+
+#[tokio::test]
+async fn variables_are_fitted_and_what_is_not_declared_is_named() {
+    everywhere(async |world| {
+        world.create(|_| {}).await.unwrap();
+        let reply =
+            world.call(r#"{"name":"x","times":2.0,"query":"{ a }","extensions":{}}"#).await.unwrap().into_inner();
+        let result: Value = serde_json::from_slice(&reply.result_json).unwrap();
+        assert_eq!(result["data"]["variables"], json!({ "name": "x", "times": 2 }));
+        assert_eq!(
+            reply.ignored_variables,
+            ["query", "extensions"].map(String::from).into_iter().rev().collect::<Vec<_>>()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn strict_portals_refuse_what_is_not_declared() {
+    everywhere(async |world| {
+        world.create(|portal| portal.strict_variables = true).await.unwrap();
+        let refusal = Refusal::of(&world.call(r#"{"name":"x","nmae":"y"}"#).await.unwrap_err());
+        assert_eq!(refusal.message, "Validation failed: nmae is not declared by the operation");
+        world.call(GOOD).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_outside_the_list_or_unknown_is_refused_and_audited_once_a_minute() {
+    everywhere(async |mut world| {
+        world.create(|_| {}).await.unwrap();
+        for address in ["198.51.100.1", "198.51.100.1", "::1", "not an address"] {
+            world.caller.client_ip = address.parse().ok();
+            assert_eq!(world.refused(GOOD).await, "ip_not_allowed", "{address}");
+        }
+        assert_eq!(world.audited("PORTAL_ACCESS_DENIED").await, 3);
+        world.caller.client_ip = "::ffff:192.0.2.77".parse().ok();
+        world.call(GOOD).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_rate_is_counted_after_the_address_and_before_anything_runs() {
+    everywhere_with(
+        |config| config.limits.requests_per_minute = 2,
+        async |mut world| {
+            world.create(|_| {}).await.unwrap();
+            let address = world.caller.client_ip.take();
+            assert_eq!(world.refused(GOOD).await, "ip_not_allowed");
+            world.caller.client_ip = address;
+            assert_eq!(world.call(GOOD).await.unwrap().metadata().get("ratelimit-remaining").unwrap(), "1");
+            // An operation that can't run counts all the same.
+            let status = world.call("{}").await.unwrap_err();
+            assert_eq!(status.metadata().get("ratelimit-remaining").unwrap(), "0");
+            let status = world.call(GOOD).await.unwrap_err();
+            let refusal = Refusal::of(&status);
+            assert_eq!(status.metadata().get("ratelimit-scope").unwrap(), "portal");
+            assert_eq!(
+                refusal.message,
+                "You have exceeded your API rate limit. Please wait 42 seconds before making more requests."
+            );
+            assert_eq!((refusal.retry_after, refusal.facts["current"].as_str()), (Some(Duration::from_secs(42)), "3"));
+            world.clock.advance(Duration::from_secs(42));
+            world.call(GOOD).await.unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_portal_takes_no_more_calls_at_once_than_it_may_and_gives_up_on_a_silent_upstream() {
+    everywhere_with(
+        |config| {
+            config.limits.in_flight_per_portal = 1;
+            config.upstream.timeout = Duration::from_millis(300);
+        },
+        async |world| {
+            world.create(|_| {}).await.unwrap();
+            world.echo.silent.store(true, Ordering::SeqCst);
+            let (first, second) = tokio::join!(world.refused(GOOD), world.refused(GOOD));
+            assert_eq!([first.as_str(), second.as_str()], ["upstream_timeout", "portal_busy"]);
+            world.echo.silent.store(false, Ordering::SeqCst);
+            world.call(GOOD).await.unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_are_checked_before_anything_is_looked_up() {
+    everywhere(async |world: World| {
+        for body in ["[]", "{", "3", &format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64))] {
+            assert_eq!(world.refused(body).await, "invalid_variables", "{body}");
+        }
+        assert_eq!(world.tokens.verified.load(Ordering::SeqCst), 0);
+    })
+    .await;
+}
