@@ -1,0 +1,128 @@
+//! Every error of the public API.
+//!
+//! A handler answers `Err(Error)`; the [`shell`](crate::shell) around it, which knows the request id, has it written as
+//! JSON in [`render`].
+
+mod render;
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use kit::{error::Violation, grpc::Refusal, json::NotAnObject};
+
+use crate::realm::Challenge;
+
+/// Why a request isn't answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No such route.
+    #[error("Not found")]
+    NotFound,
+    /// The route has no such method; `Allow` names those that it has.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// A credential stands in the URL, where it ends up in logs and histories.
+    #[error("Credentials don't belong in a URL. Please send them in the Authorization header, and replace this one")]
+    CredentialInUrl,
+    /// A body that isn't announced as JSON.
+    #[error("The content type must be application/json")]
+    UnsupportedMediaType,
+    /// A body over this many bytes.
+    #[error("The body is larger than {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body didn't arrive in time.
+    #[error("The body didn't arrive in time")]
+    BodyTimeout,
+    /// The body ended before its end.
+    #[error("The body broke off")]
+    BodyBroken(#[source] axum::Error),
+    /// A body that is no JSON object.
+    #[error("{}", not_an_object(.0))]
+    NotAnObject(#[source] NotAnObject),
+    /// A body that is a JSON object, but no GraphQL request.
+    #[error("The body isn't a GraphQL request: {0}")]
+    NotAQuery(String),
+    /// A query parameter that can't be read.
+    #[error("The parameter {0} must be a whole number")]
+    InvalidParameter(&'static str),
+    /// Members of the body that can't be accepted.
+    #[error("Validation failed: {}", sentences(.0))]
+    Invalid(Vec<Violation>),
+    /// No credential, or one that doesn't count.
+    #[error("{}", .0.message())]
+    Unauthenticated(Challenge),
+    /// The RPC was refused or failed.
+    #[error("{}", .0.message)]
+    Refused(Box<Refusal>, HeaderMap),
+    /// As many requests as may be are being answered.
+    #[error("Too many requests are being answered right now. Please try again")]
+    Overloaded,
+    /// A part of ours answered what it can't answer, or a handler panicked.
+    #[error("Something went wrong on our side. Please report the request id")]
+    Internal,
+}
+
+fn not_an_object(why: &NotAnObject) -> String {
+    match why {
+        NotAnObject::Syntax(error) => format!("The body isn't valid JSON: {error}"),
+        NotAnObject::Kind => "The body must be a JSON object".to_owned(),
+        NotAnObject::Depth(most) => format!("The body is nested deeper than {most} levels"),
+    }
+}
+
+fn sentences(violations: &[Violation]) -> String {
+    violations.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::CredentialInUrl
+            | Self::BodyBroken(_)
+            | Self::NotAnObject(_)
+            | Self::NotAQuery(_)
+            | Self::InvalidParameter(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Refused(refusal, _) => {
+                StatusCode::from_u16(refusal.class.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable `code`, listed in `docs/errors.md`.
+    fn code(&self) -> &str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::CredentialInUrl => "credential_in_url",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyBroken(_) | Self::NotAnObject(_) | Self::NotAQuery(_) => "invalid_body",
+            Self::InvalidParameter(_) => "invalid_parameter",
+            Self::Invalid(_) => "validation_failed",
+            Self::Unauthenticated(_) => "authentication_required",
+            Self::Refused(refusal, _) => &refusal.reason,
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Carries the error to the shell, which renders it.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}

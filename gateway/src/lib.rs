@@ -1,0 +1,35 @@
+//! The only public listener: public JSON in, gRPC out.
+//!
+//! It owns the public API's shape (routes, bodies, statuses, headers), what a request may cost before anyone knows who
+//! sends it (sizes, times, numbers), and where a client is. It refuses to own state: no database, no cache, no session.
+//! It believes no credential and counts no rate; the services do, and it repeats what they say.
+//!
+//! One request: `serve` (connection) → `shell` (request id, client, log) → `routes` → `routes/<endpoint>` (request → RPC →
+//! response) → `gateway` (the RPC) and back; errors become JSON in `error`, once.
+//!
+//! To add an endpoint: a line in `routes.rs`; in `routes/<endpoint>.rs` a handler that takes an `Arrival`
+//! (which refuses credentials in URLs), reads its body with `body::read`, calls with `Gateway::call` and answers
+//! with `reply`; the JSON types stay in that file. An error of the gateway's own is a variant of `error::Error`, and a
+//! line in `docs/errors.md`.
+
+mod arrival;
+mod body;
+mod client;
+mod config;
+mod connection;
+mod error;
+mod gateway;
+mod line;
+mod members;
+mod page;
+mod query;
+mod realm;
+mod reply;
+mod routes;
+mod serve;
+mod shell;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Limits};
+pub use gateway::Gateway;

@@ -1,0 +1,101 @@
+//! The one log line and the one measurement of a request.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use axum::extract::Request;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use tracing::Level;
+
+use crate::query::redacted;
+
+/// What stands for the status when the client went away first.
+const GONE: u16 = 499;
+
+/// A request that is being answered. Dropped before [`Line::end`], it says that the client went away.
+pub(crate) struct Line {
+    begun: Instant,
+    route: &'static str,
+    method: Method,
+    /// Absent when nobody reads the log, so that it needn't be cloned.
+    uri: Option<Uri>,
+    client_ip: Option<IpAddr>,
+    request_id: String,
+    status: u16,
+}
+
+impl Line {
+    /// Begins the measurement.
+    pub(crate) fn begin(route: &'static str, request: &Request, client_ip: Option<IpAddr>, request_id: String) -> Self {
+        Self {
+            begun: Instant::now(),
+            route,
+            method: request.method().clone(),
+            uri: tracing::enabled!(Level::INFO).then(|| request.uri().clone()),
+            client_ip,
+            request_id,
+            status: GONE,
+        }
+    }
+
+    /// The id of the request.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The id as a header's value.
+    pub(crate) fn header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.request_id).unwrap_or_else(|_never| HeaderValue::from_static(""))
+    }
+
+    /// Ends the measurement and writes the line.
+    pub(crate) fn end(mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    fn log(&self, took: Duration) {
+        let Some(uri) = &self.uri else { return };
+        let client = self.client_ip.map(tracing::field::display);
+        tracing::info!(
+            method = self.method.as_str(),
+            route = self.route,
+            path = &*redacted(uri.path()),
+            status = self.status,
+            micros = took.as_micros(),
+            request_id = self.request_id,
+            client,
+            "request"
+        );
+    }
+
+    fn measure(&self, took: Duration) {
+        let status = self.status.to_string();
+        let labels = [("route", self.route.into()), ("method", name(&self.method).into()), ("status", status.into())];
+        metrics::histogram!("portals_http_duration_seconds", &labels as &[(&'static str, metrics::SharedString)])
+            .record(took.as_secs_f64());
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let took = self.begun.elapsed();
+        self.measure(took);
+        self.log(took);
+    }
+}
+
+/// The method, or `OTHER`: strangers don't choose the values of labels.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

@@ -1,0 +1,74 @@
+//! The query of a URL.
+
+use std::borrow::Cow;
+
+use kit::credential::Plain;
+use url::form_urlencoded;
+
+/// Names under which people put credentials in URLs.
+const NAMES: [&str; 6] = ["access_token", "token", "secret", "client_secret", "api_key", "authorization"];
+
+/// The first value of the parameter `name`.
+pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query?.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Whether a parameter is named like a credential or holds one.
+pub(crate) fn holds_credential(query: Option<&str>) -> bool {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(name, value)| {
+        NAMES.iter().any(|bad| name.eq_ignore_ascii_case(bad))
+            || value.split_whitespace().any(|word| Plain::parse(word).is_ok())
+    })
+}
+
+/// A path for the log: segments that are credentials are left out.
+pub(crate) fn redacted(path: &str) -> Cow<'_, str> {
+    if !path.split('/').any(is_credential) {
+        return Cow::Borrowed(path);
+    }
+    let shown = path.split('/').map(|segment| if is_credential(segment) { "(redacted)" } else { segment });
+    Cow::Owned(shown.collect::<Vec<_>>().join("/"))
+}
+
+fn is_credential(segment: &str) -> bool {
+    Plain::parse(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "bkpat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf076RZx";
+
+    #[test]
+    fn credentials_are_found_by_name_and_by_form() {
+        for query in [
+            "access_token=x",
+            "a=1&Token=",
+            "api%5Fkey=1",
+            &format!("q={TOKEN}"),
+            &format!("q=Bearer+{TOKEN}"),
+            &format!("q=%62{}", &TOKEN[1..]),
+        ] {
+            assert!(holds_credential(Some(query)), "{query}");
+        }
+        for query in ["operation_name=token", "tokens=keep", "page=1", "", &format!("q={}", &TOKEN[1..])] {
+            assert!(!holds_credential(Some(query)), "{query}");
+        }
+        assert!(!holds_credential(None));
+    }
+
+    #[test]
+    fn a_path_is_logged_without_credentials() {
+        assert_eq!(redacted(&format!("/a/{TOKEN}/b")), "/a/(redacted)/b");
+        assert_eq!(redacted(&format!("/%62{}", &TOKEN[1..])), "/(redacted)");
+        assert_eq!(redacted("/a//b/"), "/a//b/");
+    }
+
+    #[test]
+    fn the_first_of_a_doubled_parameter_counts() {
+        assert_eq!(parameter(Some("a=1&b=2%20&b=3"), "b").as_deref(), Some("2 "));
+        assert_eq!(parameter(Some("a=1"), "b"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! `POST /organizations/{org}/portals/{portal}`: runs what is stored.
+
+use axum::{
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::Response,
+};
+use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
+use http::{HeaderName, HeaderValue};
+use kit::json;
+
+use crate::{
+    arrival::Arrival,
+    body,
+    error::Error,
+    gateway::{CALL_DEADLINE, Gateway},
+    members::MOST_DEPTH,
+    query,
+    realm::Realm,
+    reply,
+};
+
+const IGNORED_VARIABLES: HeaderName = HeaderName::from_static("portal-ignored-variables");
+const MOST_NAMED: usize = 20;
+const LONGEST_NAME: usize = 100;
+
+/// Runs one operation of a portal. The order of the checks is spec §2's; the router has answered 405 before.
+pub(crate) async fn call(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Response, Error> {
+    let operation_name = query::parameter(request.uri().query(), "operation_name").filter(|name| !name.is_empty());
+    let variables_json = body::read(request, gateway.call_bounds()).await?;
+    json::object(&variables_json, MOST_DEPTH).map_err(Error::NotAnObject)?;
+    arrival.require_credential(Realm::Portal)?;
+    // A path that can't be decoded names no portal, like any other unknown name: the empty one.
+    let (organization, portal) = path.map(|Path(names)| names).unwrap_or_default();
+    let message = ExecutePortalRequest { organization, portal, operation_name, variables_json };
+    let request = gateway.request(&arrival, message, CALL_DEADLINE);
+    let mut execution = gateway.execution();
+    let reply = gateway.call(Realm::Portal, &arrival, execution.execute_portal(request)).await?;
+    let (metadata, ExecutePortalResponse { result_json, ignored_variables }, _) = reply.into_parts();
+    let mut response = reply::raw(&metadata, result_json);
+    if let Some(names) = named(&ignored_variables) {
+        response.headers_mut().insert(IGNORED_VARIABLES, names);
+    }
+    Ok(response)
+}
+
+/// The first names that are fit for a header, and how many there are beside them.
+fn named(ignored: &[String]) -> Option<HeaderValue> {
+    let mut shown: Vec<&str> =
+        ignored.iter().map(String::as_str).filter(|name| is_name(name)).take(MOST_NAMED).collect();
+    let rest = format!("+{}", ignored.len() - shown.len());
+    if shown.len() < ignored.len() {
+        shown.push(&rest);
+    }
+    if shown.is_empty() { None } else { shown.join(", ").parse().ok() }
+}
+
+/// A name as GraphQL's grammar has it, and of a sensible length.
+fn is_name(name: &str) -> bool {
+    let is_letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
+    name.len() <= LONGEST_NAME
+        && name.bytes().next().is_some_and(is_letter)
+        && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
+}

@@ -1,0 +1,56 @@
+//! `GET /v2/user`: who presents the token.
+
+use axum::{extract::State, response::Response};
+use contracts::token::v1::{GetAuthenticatedUserRequest, User};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::form::{graphql_id, missing, rfc3339};
+use crate::{
+    arrival::Arrival,
+    error::Error,
+    gateway::{DEADLINE, Gateway},
+    realm::Realm,
+    reply,
+};
+
+/// A user as JSON.
+#[derive(Serialize)]
+pub(crate) struct UserJson {
+    id: String,
+    /// Only as `created_by`, where it says the same as `id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<String>,
+    graphql_id: String,
+    name: String,
+    email: String,
+    /// Always null: there are no pictures.
+    avatar_url: Option<String>,
+    created_at: String,
+}
+
+impl UserJson {
+    fn of(user: User) -> Result<Self, Error> {
+        let User { uuid, name, email, created_at } = user;
+        let graphql_id = graphql_id("User", &uuid);
+        let created_at = rfc3339(created_at)?;
+        Ok(Self { id: uuid, uuid: None, graphql_id, name, email, avatar_url: None, created_at })
+    }
+
+    /// A user as `created_by`.
+    pub(crate) fn author(user: User) -> Result<Self, Error> {
+        let user = Self::of(user)?;
+        Ok(Self { uuid: Some(user.id.clone()), ..user })
+    }
+}
+
+/// Answers the user.
+pub(crate) async fn show(State(gateway): State<Gateway>, arrival: Arrival) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let request = gateway.request(&arrival, GetAuthenticatedUserRequest {}, DEADLINE);
+    let mut tokens = gateway.tokens();
+    let reply = gateway.call(Realm::Api, &arrival, tokens.get_authenticated_user(request)).await?;
+    let (metadata, reply, _) = reply.into_parts();
+    let user = UserJson::of(reply.user.ok_or_else(|| missing("the user"))?)?;
+    Ok(reply::json(StatusCode::OK, &metadata, &user))
+}

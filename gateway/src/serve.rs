@@ -1,0 +1,165 @@
+//! The public listener. Our own loop, because `axum::serve` bounds neither headers, silence nor the number of connections.
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use kit::boot::Tasks;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use crate::{config::Limits, connection::Connection, gateway::Gateway};
+
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// Streams that a client may open and reset before it is sent away (CVE-2023-44487).
+const RESET_STREAMS: usize = 20;
+/// How often a silent HTTP/2 connection is asked whether it lives, and how long it may take to say so.
+const PING: Duration = Duration::from_secs(20);
+const PONG: Duration = Duration::from_secs(10);
+/// How long accepting rests when there are no descriptors left.
+const REST: Duration = Duration::from_millis(200);
+
+/// Serves `gateway` on `listener` until the stop.
+pub(crate) fn start(gateway: &Gateway, tasks: &Tasks, listener: TcpListener) {
+    let limits = gateway.config().limits;
+    let server = Arc::new(Server {
+        router: gateway.router(),
+        protocol: protocol(&limits, tasks),
+        patience: limits.header_timeout,
+    });
+    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let (tasks, stop) = (tasks.clone(), tasks.stopping());
+    tasks.clone().spawn(async move {
+        while let Some((stream, peer, place)) = stop.run_until_cancelled(accept(&listener, &places)).await {
+            let (server, stop) = (Arc::clone(&server), stop.child_token());
+            tasks.spawn(async move {
+                server.converse(stream, peer, stop).await;
+                drop(place);
+            });
+        }
+    });
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, place),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "accepting connections fails");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn protocol(limits: &Limits, tasks: &Tasks) -> auto::Builder<Spawner> {
+    let mut builder = auto::Builder::new(Spawner(tasks.clone()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        // Headers that don't fit are answered 431.
+        .max_buf_size(limits.header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG);
+    builder
+}
+
+/// Runs the streams of HTTP/2 connections as tasks that a stop waits for.
+#[derive(Clone)]
+struct Spawner(Tasks);
+
+impl<F> hyper::rt::Executor<F> for Spawner
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        self.0.spawn(async move {
+            stream.await;
+        });
+    }
+}
+
+struct Server {
+    router: Router,
+    protocol: auto::Builder<Spawner>,
+    patience: Duration,
+}
+
+impl Server {
+    /// Answers what comes on one connection until either end has enough, or until the stop and what has begun by then.
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection broke before it began");
+            return;
+        }
+        let connection = Connection::of(peer.ip());
+        let service = Entry { router: self.router.clone(), connection: connection.clone() };
+        let mut talk = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
+        let mut watch = pin!(connection.silence(self.patience));
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = talk.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = stop.cancelled(), if !leaving => {}
+                () = watch.as_mut() => {
+                    if leaving || connection.begun() == 0 {
+                        return;
+                    }
+                    watch.set(connection.silence(self.patience));
+                }
+            }
+            leaving = true;
+            talk.as_mut().graceful_shutdown();
+        }
+    }
+}
+
+/// Hands the requests of one connection to the router.
+struct Entry {
+    router: Router,
+    connection: Connection,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Entry {
+    type Response = axum::response::Response;
+    type Error = std::convert::Infallible;
+    type Future = axum::routing::future::RouteFuture<std::convert::Infallible>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.connection.begin());
+        self.router.clone().call(request.map(Body::new))
+    }
+}
