@@ -1,0 +1,39 @@
+//! What a started `standalone` prints: where it is, and a command that works when pasted. No credential.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use crate::{data_directory::DataDirectory, failure::Failure, first_start::HEADER_FILE};
+
+/// Prints the address and a first command.
+pub(crate) fn started(directory: &DataDirectory, gateway: &str) -> Result<(), Failure> {
+    let header = directory.file(HEADER_FILE);
+    let data = directory.path().display();
+    let hint = if header.exists() {
+        format!("\nTry:\n\n  curl -H {} {gateway}/v2/organizations\n\n", shell_word(&header))
+    } else {
+        String::new()
+    };
+    let text = format!("Portals is running at {gateway}\nIts data is in {data}\n{hint}Ctrl-C stops it.\n");
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::because("can't print", error))
+}
+
+/// `@path` as one word of a POSIX shell.
+fn shell_word(path: &Path) -> String {
+    let word = format!("@{}", path.display());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@/._-".contains(c);
+    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_one_word_of_the_shell() {
+        assert_eq!(shell_word(Path::new("portals-data/auth.header")), "@portals-data/auth.header");
+        assert_eq!(shell_word(Path::new("it's mine/a")), r"'@it'\''s mine/a'");
+    }
+}

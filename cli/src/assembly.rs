@@ -1,0 +1,202 @@
+//! The parts of a process, put together. Parts that share it talk to each other without a socket.
+
+use std::{
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
+
+use kit::{
+    ambient::Ambient,
+    boot::{Readiness, Tasks, serve_admin, stop_signal},
+    db::Database,
+    grpc::{Layered, Peer, Served},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tonic::transport::Endpoint;
+
+use crate::{built_in::BuiltIn, failure::Failure, roles::Roles};
+
+/// How long a stop waits for what is under way.
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+
+/// The parts of this process.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) token: Option<token::Service>,
+    pub(crate) portal: Option<portal::Service>,
+    pub(crate) pipelines: Option<pipelines::Api>,
+    pub(crate) gateway: Option<gateway::Gateway>,
+}
+
+/// Where the services listen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Addresses {
+    pub(crate) token_grpc: Option<SocketAddr>,
+    pub(crate) portal_grpc: Option<SocketAddr>,
+}
+
+/// Runs `roles` until the process is asked to stop.
+pub(crate) async fn run(roles: Roles, metrics: PrometheusHandle) -> Result<(), Failure> {
+    let tasks = Tasks::default();
+    until_stopped(&tasks, Box::pin(start(&roles, &tasks, metrics))).await
+}
+
+async fn start(roles: &Roles, tasks: &Tasks, metrics: PrometheusHandle) -> Result<(), Failure> {
+    let public = match &roles.gateway {
+        Some(config) => Some(listen(&config.listen).await?),
+        None => None,
+    };
+    let parts = Parts::open(roles, &Ambient::system(), tasks).await?;
+    let addresses = parts.serve_grpc(roles, tasks).await?;
+    for address in admin_addresses(roles) {
+        serve_admin(tasks, listen(&address).await?, parts.readiness(), metrics.clone());
+    }
+    if let (Some(gateway), Some(listener)) = (&parts.gateway, public) {
+        gateway.serve(tasks, listener);
+    }
+    tracing::info!(?addresses, "started");
+    Ok(())
+}
+
+/// Brings the databases of `roles` up to this version.
+pub(crate) async fn migrate(roles: &Roles) -> Result<(), Failure> {
+    if let Some(config) = &roles.token {
+        token::Service::migrate(config).await.map_err(|error| Failure::because("can't migrate", error))?;
+    }
+    if let Some(config) = &roles.portal {
+        portal::Service::migrate(config).await.map_err(|error| Failure::because("can't migrate", error))?;
+        let database = open_pipelines(config).await?;
+        database
+            .migrate::<pipelines::Migrator>()
+            .await
+            .map_err(|error| Failure::because("pipelines database", error))?;
+    }
+    Ok(())
+}
+
+/// A start that is under way.
+pub(crate) type Starting<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+/// Runs `start`, then waits until the process is asked to stop, and stops it. A stop that is asked for during the start
+/// cuts the start off; nothing that it leaves half done can't be finished by the next one.
+pub(crate) async fn until_stopped(tasks: &Tasks, start: Starting<'_>) -> Result<(), Failure> {
+    let stop = stop_signal().map_err(|error| Failure::because("signals can't be received", error))?;
+    let mut stop = pin!(stop);
+    tokio::select! {
+        started = start => {
+            started?;
+            stop.await;
+        }
+        () = &mut stop => {}
+    }
+    tracing::info!("stopping");
+    if !tasks.stop(DRAIN).await {
+        tracing::warn!("what was still under way has been cut off");
+    }
+    Ok(())
+}
+
+/// Listens on `address`.
+pub(crate) async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::because(format!("can't listen on {address}"), error))
+}
+
+fn admin_addresses(roles: &Roles) -> Vec<String> {
+    let token = roles.token.as_ref().and_then(|config| config.admin_listen.clone());
+    let portal = roles.portal.as_ref().and_then(|config| config.admin_listen.clone());
+    let gateway = roles.gateway.as_ref().and_then(|config| config.admin_listen.clone());
+    let mut addresses: Vec<String> = [token, portal, gateway].into_iter().flatten().collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+async fn open_pipelines(config: &portal::Config) -> Result<Database, Failure> {
+    Database::open(&config.pipelines_database_url).await.map_err(|error| Failure::because("pipelines database", error))
+}
+
+impl Parts {
+    /// Opens the parts on migrated databases.
+    pub(crate) async fn open(roles: &Roles, ambient: &Ambient, tasks: &Tasks) -> Result<Self, Failure> {
+        let mut parts = Self::default();
+        if let Some(config) = &roles.token {
+            let opened = token::Service::open(config.clone(), ambient.clone()).await;
+            parts.token = Some(opened.map_err(|error| Failure::because("can't start", error))?);
+        }
+        if let Some(config) = &roles.portal {
+            parts.open_portal(config, ambient, tasks).await?;
+        }
+        if let Some(config) = &roles.gateway {
+            let token = parts.token_peer(config.token_url.as_deref())?;
+            let portal = parts.portal_peer(config.portal_url.as_deref())?;
+            parts.gateway = Some(gateway::Gateway::new(config.clone(), token, portal, ambient.clone()));
+        }
+        Ok(parts)
+    }
+
+    async fn open_portal(&mut self, config: &portal::Config, ambient: &Ambient, tasks: &Tasks) -> Result<(), Failure> {
+        let database = open_pipelines(config).await?;
+        let migrated = database.require_schema::<pipelines::Migrator>().await;
+        migrated.map_err(|error| Failure::because("pipelines database", error))?;
+        let settings = pipelines::Settings { public_url: config.public_url.clone(), ..pipelines::Settings::default() };
+        let pipelines = pipelines::Api::new(database, ambient.clone(), settings);
+        let built_in = Arc::new(BuiltIn(pipelines.clone()));
+        let token = self.token_peer(config.token_url.as_deref())?;
+        let opened = portal::Service::open(config.clone(), ambient.clone(), token, built_in, tasks).await;
+        self.portal = Some(opened.map_err(|error| Failure::because("can't start", error))?);
+        self.pipelines = Some(pipelines);
+        Ok(())
+    }
+
+    /// Serves the services' RPCs on their sockets.
+    pub(crate) async fn serve_grpc(&self, roles: &Roles, tasks: &Tasks) -> Result<Addresses, Failure> {
+        let failed = |error| Failure::because("grpc", error);
+        let mut addresses = Addresses::default();
+        if let (Some(service), Some(config)) = (&self.token, &roles.token) {
+            let served =
+                Served::start(tasks, &config.grpc_listen, service.routes(), &[token::NAME], contracts::DESCRIPTORS)
+                    .await;
+            addresses.token_grpc = Some(served.map_err(failed)?.address);
+        }
+        if let (Some(service), Some(config)) = (&self.portal, &roles.portal) {
+            let names = &portal::Service::NAMES;
+            let served =
+                Served::start(tasks, &config.grpc_listen, service.routes(), names, contracts::DESCRIPTORS).await;
+            addresses.portal_grpc = Some(served.map_err(failed)?.address);
+        }
+        Ok(addresses)
+    }
+
+    /// What must work before the process is ready.
+    pub(crate) fn readiness(&self) -> Vec<Arc<dyn Readiness>> {
+        let token = self.token.clone().map(|service| Arc::new(service) as Arc<dyn Readiness>);
+        let portal = self.portal.clone().map(|service| Arc::new(service) as Arc<dyn Readiness>);
+        token.into_iter().chain(portal).collect()
+    }
+
+    fn token_peer(&self, url: Option<&str>) -> Result<Peer, Failure> {
+        match (&self.token, url) {
+            (Some(service), None) => Ok(Peer::local(Layered::new(service.routes().prepare()))),
+            (_, url) => remote(url, "token"),
+        }
+    }
+
+    fn portal_peer(&self, url: Option<&str>) -> Result<Peer, Failure> {
+        match (&self.portal, url) {
+            (Some(service), None) => Ok(Peer::local(Layered::new(service.routes().prepare()))),
+            (_, url) => remote(url, "portal"),
+        }
+    }
+}
+
+fn remote(url: Option<&str>, part: &str) -> Result<Peer, Failure> {
+    const CONNECT: Duration = Duration::from_secs(2);
+    let url = url.ok_or_else(|| Failure::Plain(format!("where the {part} service is isn't set")))?;
+    let endpoint = Endpoint::from_shared(url.to_owned());
+    let endpoint =
+        endpoint.map_err(|error| Failure::because(format!("{url} is no address of the {part} service"), error))?;
+    Ok(Peer::remote(&endpoint.connect_timeout(CONNECT).tcp_nodelay(true)))
+}

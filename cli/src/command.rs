@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::{io, io::Write, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kit::{
+    config::{Environment, environment},
+    telemetry::{self, Format},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::{assembly, failure::Failure, roles::Roles, standalone};
+
+/// Stored GraphQL documents, each behind a URL and a credential that can do nothing but run it.
+#[derive(Debug, Parser)]
+#[command(name = "portals", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    standalone: Standalone,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process, with its data in one directory. What `portals` does when nothing is asked for.
+    Standalone(Standalone),
+    /// Run some parts, configured by the environment.
+    Run {
+        /// The parts.
+        #[arg(required = true)]
+        roles: Vec<Role>,
+    },
+    /// Bring the databases of some parts up to this version.
+    Migrate {
+        /// The parts.
+        #[arg(default_values = ["token", "portal"])]
+        roles: Vec<Role>,
+    },
+    /// Check the settings of some parts and print them, secrets not shown.
+    CheckConfig {
+        /// The parts.
+        #[arg(default_values = ["token", "portal", "gateway"])]
+        roles: Vec<Role>,
+    },
+}
+
+/// A part of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// The token service: every credential.
+    Token,
+    /// The portal service: registry and execution.
+    Portal,
+    /// The gateway: the public API.
+    Gateway,
+}
+
+/// How to run everything in one process.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Standalone {
+    /// Where databases, keys and the first credentials are kept.
+    #[arg(long, default_value = "portals-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Where the public API is served; port 0 takes any free one. [default: 127.0.0.1:8080]
+    #[arg(long)]
+    pub(crate) listen: Option<String>,
+    /// The address that callers know. [default: http://<listen>]
+    #[arg(long)]
+    pub(crate) public_url: Option<String>,
+}
+
+/// Does what was asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let environment = environment();
+    match arguments.command.unwrap_or(Command::Standalone(arguments.standalone)) {
+        Command::Standalone(options) => {
+            let metrics = start_telemetry(&environment, Format::Text)?;
+            standalone::run(options, environment, metrics).await
+        }
+        Command::Run { roles } => {
+            let (roles, _shown) = Roles::read(&roles, &environment)?;
+            let metrics = start_telemetry(&environment, Format::Json)?;
+            assembly::run(roles, metrics).await
+        }
+        Command::Migrate { roles } => {
+            let (roles, _shown) = Roles::read(&roles, &environment)?;
+            assembly::migrate(&roles).await
+        }
+        Command::CheckConfig { roles } => {
+            let (_roles, shown) = Roles::read(&roles, &environment)?;
+            let lines: String = shown.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+            io::stdout().write_all(lines.as_bytes()).map_err(|error| Failure::because("can't print", error))
+        }
+    }
+}
+
+/// `RUST_LOG` filters the log and `PORTALS_LOG` chooses its form, `text` or `json`.
+fn start_telemetry(environment: &Environment, default: Format) -> Result<PrometheusHandle, Failure> {
+    let filter = environment.get("RUST_LOG").map_or("info,sqlx=warn,sea_orm_migration=warn", String::as_str);
+    let format = environment.get("PORTALS_LOG").map_or(Ok(default), |format| format.parse());
+    let format = format.map_err(|why| Failure::Plain(format!("PORTALS_LOG {why}")))?;
+    telemetry::start(format, filter).map_err(|error| Failure::because("telemetry can't start", error))
+}

@@ -1,0 +1,26 @@
+//! `portals`: the one binary. Every part of the system, in any combination of roles.
+
+mod announce;
+mod assembly;
+mod built_in;
+mod command;
+mod data_directory;
+mod failure;
+mod first_start;
+mod roles;
+mod standalone;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match command::run(command::Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,143 @@
+//! Everything in one process, with its data in one directory and no setting required.
+
+use std::net::SocketAddr;
+
+use kit::{
+    ambient::Ambient,
+    boot::{Tasks, serve_admin},
+    config::Environment,
+    db::Database,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+
+use crate::{
+    announce,
+    assembly::{self, Parts},
+    command::{Role, Standalone},
+    data_directory::DataDirectory,
+    failure::Failure,
+    first_start::{self, Urls},
+    roles::Roles,
+};
+
+const LISTEN: &str = "127.0.0.1:8080";
+const ANY_PORT: &str = "127.0.0.1:0";
+const SERVICE_KEYS: [&str; 3] = ["TOKEN_SERVICE__KEY", "PORTAL_SERVICE__KEY", "GATEWAY_SERVICE__KEY"];
+
+/// Runs everything until the process is asked to stop.
+pub(crate) async fn run(
+    options: Standalone,
+    environment: Environment,
+    metrics: PrometheusHandle,
+) -> Result<(), Failure> {
+    let tasks = Tasks::default();
+    // Outlives the parts: it holds the lock.
+    let directory = DataDirectory::open(&options.data_dir)?;
+    let start = start(&options, environment, &directory, &tasks, metrics);
+    assembly::until_stopped(&tasks, Box::pin(start)).await
+}
+
+async fn start(
+    options: &Standalone,
+    environment: Environment,
+    directory: &DataDirectory,
+    tasks: &Tasks,
+    metrics: PrometheusHandle,
+) -> Result<(), Failure> {
+    let ambient = Ambient::system();
+    let listen = options.listen.clone().or_else(|| environment.get("GATEWAY_HTTP__LISTEN").cloned());
+    let public = assembly::listen(listen.as_deref().unwrap_or(LISTEN)).await?;
+    let environment = complete(environment, options, directory, address(&public)?, &ambient);
+    let (roles, _shown) = Roles::read(&[Role::Token, Role::Portal, Role::Gateway], &environment)?;
+    directory.ensure_key("token.key", "token.db", &ambient)?;
+    directory.ensure_key("portal.key", "portal.db", &ambient)?;
+    assembly::migrate(&roles).await?;
+    let parts = Parts::open(&roles, &ambient, tasks).await?;
+    let urls = serve(&parts, &roles, tasks, &public, metrics).await?;
+    let gateway_url = urls.gateway.clone();
+    let letters = roles.token.map(|config| config.letters).unwrap_or_default();
+    first_start::ensure(directory, &parts, &ambient, &letters, urls).await?;
+    if let Some(gateway) = &parts.gateway {
+        gateway.serve(tasks, public);
+    }
+    announce::started(directory, &gateway_url)
+}
+
+/// Serves everything but the public API, which must not answer before the first start is done.
+async fn serve(
+    parts: &Parts,
+    roles: &Roles,
+    tasks: &Tasks,
+    public: &TcpListener,
+    metrics: PrometheusHandle,
+) -> Result<Urls, Failure> {
+    let admin = roles.gateway.as_ref().and_then(|config| config.admin_listen.as_deref());
+    let admin = assembly::listen(admin.unwrap_or(ANY_PORT)).await?;
+    let admin_address = address(&admin)?;
+    let addresses = parts.serve_grpc(roles, tasks).await?;
+    serve_admin(tasks, admin, parts.readiness(), metrics);
+    let url = |address: Option<SocketAddr>| address.map(|address| format!("http://{address}")).unwrap_or_default();
+    Ok(Urls {
+        gateway: url(Some(address(public)?)),
+        admin: url(Some(admin_address)),
+        token_grpc: url(addresses.token_grpc),
+        portal_grpc: url(addresses.portal_grpc),
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::because("a listener has no address", error))
+}
+
+/// The environment with everything that it leaves open.
+fn complete(
+    mut environment: Environment,
+    options: &Standalone,
+    directory: &DataDirectory,
+    public: SocketAddr,
+    ambient: &Ambient,
+) -> Environment {
+    let file = |name| directory.file(name).display().to_string();
+    let database = |name| Database::sqlite_url(&directory.file(name));
+    if let Some(url) = &options.public_url {
+        environment.insert("GATEWAY_PUBLIC__URL".to_owned(), url.clone());
+        environment.insert("PORTAL_PUBLIC__URL".to_owned(), url.clone());
+    }
+    environment.insert("GATEWAY_HTTP__LISTEN".to_owned(), public.to_string());
+    let own_portal_database = is_set(&environment, "PORTAL_DATABASE__URL");
+    let mut default = |name: &str, value: String| {
+        if !is_set(&environment, name) {
+            environment.insert(name.to_owned(), value);
+        }
+    };
+    let url = format!("http://{public}");
+    default("GATEWAY_PUBLIC__URL", url.clone());
+    default("PORTAL_PUBLIC__URL", url);
+    default("TOKEN_DATABASE__URL", database("token.db"));
+    default("PORTAL_DATABASE__URL", database("portal.db"));
+    if !own_portal_database {
+        default("PORTAL_PIPELINES__DATABASE_URL", database("pipelines.db"));
+    }
+    default("TOKEN_KEYS__FILE", file("token.key"));
+    default("PORTAL_KEYS__FILE", file("portal.key"));
+    default("TOKEN_GRPC__LISTEN", ANY_PORT.to_owned());
+    default("PORTAL_GRPC__LISTEN", ANY_PORT.to_owned());
+    share_service_key(&mut environment, ambient);
+    environment
+}
+
+/// All parts know the same service key: one that is set, or one that lives as long as the process.
+fn share_service_key(environment: &mut Environment, ambient: &Ambient) {
+    let set = SERVICE_KEYS.iter().find_map(|name| environment.get(*name).cloned());
+    let key = set.unwrap_or_else(|| hex::encode(ambient.bytes::<32>()));
+    for name in SERVICE_KEYS {
+        if !is_set(environment, name) {
+            environment.insert(name.to_owned(), key.clone());
+        }
+    }
+}
+
+fn is_set(environment: &Environment, name: &str) -> bool {
+    environment.contains_key(name) || environment.contains_key(&format!("{name}_FILE"))
+}
