@@ -24,7 +24,8 @@ struct OrganizationJson {
     id: String,
     graphql_id: String,
     url: String,
-    web_url: String,
+    /// Always null until there is a console.
+    web_url: Option<String>,
     name: String,
     slug: String,
     pipelines_url: String,
@@ -42,7 +43,7 @@ impl OrganizationJson {
         Ok(Self {
             graphql_id: graphql_id("Organization", &uuid),
             id: uuid,
-            web_url: format!("{public_url}/console/organizations/{slug}"),
+            web_url: None,
             pipelines_url: format!("{url}/pipelines"),
             url,
             name,

@@ -55,7 +55,7 @@ async fn organizations_are_shown() {
     let world = World::new().await;
     let acme = json!({"id": "o-1", "graphql_id": "T3JnYW5pemF0aW9uLS0tby0x", "name": "Acme", "slug": "acme",
         "url": "https://portals.example/v2/organizations/acme",
-        "web_url": "https://portals.example/console/organizations/acme",
+        "web_url": null,
         "pipelines_url": "https://portals.example/v2/organizations/acme/pipelines",
         "agents_url": null, "emojis_url": null, "created_at": "2026-01-01T00:00:00.000Z"});
     assert_eq!(super::json(world.send("GET", "/v2/organizations/acme", "").await).await, acme);

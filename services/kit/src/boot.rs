@@ -10,6 +10,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How often measured values are folded into their histograms: until then each takes memory of its own.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// The tasks of a process. Every background task is spawned here, so that a stop can wait for it.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
@@ -69,6 +72,11 @@ pub trait Readiness: Send + Sync {
 
 /// Serves `/healthz` (alive), `/readyz` (every part can work) and `/metrics` (Prometheus text) until the stop.
 pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Readiness>>, metrics: PrometheusHandle) {
+    let upkeep = metrics.clone();
+    tasks.every(UPKEEP, move || {
+        let upkeep = upkeep.clone();
+        async move { upkeep.run_upkeep() }
+    });
     let stop = tasks.stopping();
     let ready = move || {
         let (parts, stop) = (parts.clone(), stop.clone());

@@ -85,10 +85,14 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
-    /// Brings the schema up to this version. Refuses a schema that this version doesn't know.
+    /// Brings the schema up to this version, or changes nothing. Refuses a schema that this version doesn't know.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
         self.refuse_unknown::<M>().await?;
-        Ok(M::up(&self.writer, None).await?)
+        // One transaction, on `SQLite` too, where sea-orm uses none: a process that is killed half-way must not leave
+        // tables behind that the next start can't make again.
+        let transaction = self.begin().await?;
+        M::up(&transaction, None).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Refuses a schema that isn't exactly this version's, without changing it.

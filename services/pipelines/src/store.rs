@@ -2,13 +2,18 @@
 
 mod builds;
 mod entity;
+mod gather;
 pub(crate) mod migration;
 mod pipelines;
 
 use kit::db::Database;
 use sea_orm::{ColumnTrait, Condition};
 
-use crate::domain::filter::Period;
+use uuid::Uuid;
+
+use crate::domain::{filter::Period, pipeline::Pipeline};
+
+use gather::Gather;
 
 pub(crate) use builds::Birth;
 pub(crate) use pipelines::Creation;
@@ -17,11 +22,13 @@ pub(crate) use pipelines::Creation;
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     database: Database,
+    /// Pipelines by organization and slug: where most calls begin.
+    by_slug: Gather<(Uuid, String), Pipeline>,
 }
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, by_slug: Gather::default() }
     }
 }
 

@@ -46,11 +46,14 @@ impl Served {
         for name in names {
             health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
         }
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()?;
-        let routes = routes.add_service(health_service).add_service(reflection);
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(descriptors)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        // Many clients, grpcio's among them, still ask by the older name.
+        let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+        let routes = routes.add_service(health_service).add_service(v1).add_service(v1alpha);
         let stop = tasks.stopping();
         tasks.spawn(async move {
             let mut builder = Server::builder().layer(tower::layer::layer_fn(Layered::new));

@@ -12,6 +12,8 @@ use crate::{
 
 const DOMAIN: &str = "portals";
 const CLASS: &str = "class";
+/// How many single faults travel: they go in the trailers, which have a limit, and nobody reads more.
+const MOST_VIOLATIONS: usize = 50;
 /// What callers read of an error that is ours.
 const INTERNAL: &str = "Something went wrong on our side. Please report the request id";
 
@@ -22,7 +24,7 @@ pub fn to_status(fault: &dyn Fault) -> Status {
     facts.insert(CLASS.to_owned(), class.name().to_owned());
     let mut details = ErrorDetails::new();
     let mut fields = Vec::new();
-    for (number, violation) in fault.violations().iter().enumerate() {
+    for (number, violation) in fault.violations().iter().take(MOST_VIOLATIONS).enumerate() {
         fields.push(FieldViolation::new(&violation.field, &violation.message));
         if let Some((line, column)) = violation.position {
             facts.insert(format!("position.{number}"), format!("{line}:{column}"));

@@ -1,5 +1,7 @@
 //! Rows of pipelines.
 
+use std::collections::HashMap;
+
 use kit::ambient::Instant;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
@@ -12,7 +14,7 @@ use super::{
     Store,
     entity::{
         columns,
-        pipeline::{ActiveModel, Column, Entity},
+        pipeline::{ActiveModel, Column, Entity, Model},
     },
     within,
 };
@@ -38,8 +40,23 @@ pub(crate) struct Creation {
 impl Store {
     /// The pipeline of that slug.
     pub(crate) async fn pipeline_of_slug(&self, organization: Uuid, slug: &str) -> Result<Option<Pipeline>, Error> {
-        let select = Entity::find().filter(Column::OrganizationUuid.eq(organization)).filter(Column::Slug.eq(slug));
-        Ok(select.one(self.database.read()).await?.map(Pipeline::from))
+        let load = |keys| self.pipelines_of_slugs(keys);
+        self.by_slug.get((organization, slug.to_owned()), load).await
+    }
+
+    async fn pipelines_of_slugs(
+        &self,
+        mut keys: Vec<(Uuid, String)>,
+    ) -> Result<HashMap<(Uuid, String), Pipeline>, Error> {
+        // Powers of two, so that few statements have to be kept prepared.
+        if let Some(last) = keys.last().cloned() {
+            keys.resize(keys.len().next_power_of_two(), last);
+        }
+        let key = |(organization, slug)| Column::OrganizationUuid.eq(organization).and(Column::Slug.eq(slug));
+        let any = keys.into_iter().map(key).fold(Condition::any(), Condition::add);
+        let rows = Entity::find().filter(any).all(self.database.read()).await?;
+        let keyed = |row: Model| ((row.organization_uuid, row.slug.clone()), Pipeline::from(row));
+        Ok(rows.into_iter().map(keyed).collect())
     }
 
     /// The pipeline of that id.

@@ -89,7 +89,13 @@ async fn a_portal_takes_no_more_calls_at_once_than_it_may_and_gives_up_on_a_sile
         async |world| {
             world.create(|_| {}).await.unwrap();
             world.echo.silent.store(true, Ordering::SeqCst);
-            let (first, second) = tokio::join!(world.refused(GOOD), world.refused(GOOD));
+            let second = async {
+                while world.echo.unanswered.load(Ordering::SeqCst) == 0 {
+                    tokio::task::yield_now().await;
+                }
+                world.refused(GOOD).await
+            };
+            let (first, second) = tokio::join!(world.refused(GOOD), second);
             assert_eq!([first.as_str(), second.as_str()], ["upstream_timeout", "portal_busy"]);
             world.echo.silent.store(false, Ordering::SeqCst);
             world.call(GOOD).await.unwrap();

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -189,7 +189,9 @@ impl TokenService for Scripted {
 /// A built-in API that answers what it was asked, or nothing at all.
 #[derive(Clone, Default)]
 pub(super) struct Echo {
-    pub(super) silent: Arc<std::sync::atomic::AtomicBool>,
+    pub(super) silent: Arc<AtomicBool>,
+    /// How often it was asked while silent.
+    pub(super) unanswered: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -218,6 +220,7 @@ impl Embedded for Echo {
 impl Prepared for EchoDocument {
     async fn run(&self, variables: Map<String, Value>, _: Viewer) -> Bytes {
         if self.0.silent.load(Ordering::SeqCst) {
+            self.0.unanswered.fetch_add(1, Ordering::SeqCst);
             return std::future::pending().await;
         }
         serde_json::json!({ "data": { "document": self.1, "variables": variables } }).to_string().into()

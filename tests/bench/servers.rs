@@ -1,0 +1,104 @@
+//! What a portal call is compared with: servers that do less.
+//!
+//! `bench-servers echo | graphql | tiny` serves one of them on a free loopback port, and prints its address:
+//! `echo` parses a JSON body and writes it again; `graphql` serves the built-in API's schema over a database of its own
+//! with 64 pipelines, from the text of each request; `tiny` does so with a schema of one field and no database.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that can't run must stop")]
+
+use std::{env, io::Write, sync::Arc};
+
+use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Request, Schema, SimpleObject};
+use axum::{Json, Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::post};
+use kit::{ambient::Ambient, db::Database};
+use pipelines::{Api, Migrator, Organization, Settings, Viewer};
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// As many as `call.lua` asks for.
+const PIPELINES: u32 = 64;
+
+/// The schema of `tiny`.
+struct Query;
+
+#[derive(SimpleObject)]
+struct Item {
+    id: ID,
+    name: String,
+}
+
+#[Object]
+impl Query {
+    /// An item of any id.
+    async fn item(&self, id: ID) -> Item {
+        Item { name: format!("item {}", id.as_str()), id }
+    }
+}
+
+type Tiny = Schema<Query, EmptyMutation, EmptySubscription>;
+
+#[tokio::main]
+async fn main() {
+    let scenario = env::args().nth(1).unwrap_or_default();
+    // Lives as long as the process.
+    let directory = tempfile::tempdir().expect("a directory for the database");
+    let routes = match scenario.as_str() {
+        "echo" => Router::new().route("/", post(echo)),
+        "graphql" => {
+            let database = Database::open(&Database::sqlite_url(&directory.path().join("pipelines.db"))).await;
+            let shared = Arc::new(shared(database.expect("a database")).await);
+            Router::new().route("/", post(graphql)).with_state(shared)
+        }
+        "tiny" => {
+            let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+            Router::new().route("/", post(tiny)).with_state(schema)
+        }
+        _ => panic!("usage: bench-servers echo | graphql | tiny"),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    writeln!(std::io::stdout(), "http://{address}/").expect("standard output");
+    axum::serve(listener, routes).await.expect("serving");
+}
+
+async fn echo(Json(body): Json<Value>) -> Json<Value> {
+    Json(body)
+}
+
+async fn tiny(State(schema): State<Tiny>, Json(request): Json<Request>) -> Json<async_graphql::Response> {
+    Json(schema.execute(request).await)
+}
+
+/// What a request of `graphql` needs: the API, and who asks.
+struct Shared {
+    api: Api,
+    viewer: Viewer,
+}
+
+/// The built-in API with the pipelines that a portal is called for.
+async fn shared(database: Database) -> Shared {
+    database.migrate::<Migrator>().await.expect("the schema");
+    let ambient = Ambient::system();
+    let (uuid, slug, name) = (ambient.uuid(), "my-organization".to_owned(), "My Organization".to_owned());
+    let organization = Organization { uuid, slug, name };
+    let settings = Settings { public_url: "http://127.0.0.1:8080".to_owned(), ..Settings::default() };
+    let api = Api::new(database, ambient, settings);
+    for number in 0..PIPELINES {
+        let (slug, name) = (format!("p-{number}"), format!("P {number}"));
+        api.ensure_pipeline(&organization, &slug, &name).await.expect("a pipeline");
+    }
+    Shared { api, viewer: Viewer { user: None, organizations: vec![organization] } }
+}
+
+async fn graphql(State(shared): State<Arc<Shared>>, Json(mut body): Json<Map<String, Value>>) -> impl IntoResponse {
+    let variables = match body.remove("variables") {
+        Some(Value::Object(variables)) => variables,
+        _ => Map::new(),
+    };
+    let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
+    let answer = shared.api.query(query, None, variables, shared.viewer.clone()).await;
+    ([(CONTENT_TYPE, "application/json")], answer)
+}

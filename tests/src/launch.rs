@@ -1,0 +1,114 @@
+//! How `portals` is started in tests.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use crate::Process;
+
+/// How long a start that must fail may take. The machine may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Limits that would make tests that share an installation disturb each other; tests about limits set their own.
+const NO_LIMITS: [&str; 3] =
+    ["TOKEN_LIMITS__REST_PER_MINUTE", "TOKEN_LIMITS__REST_USER_PER_MINUTE", "PORTAL_LIMITS__REQUESTS_PER_MINUTE"];
+
+/// `portals standalone` with its data directory, address and environment.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    data_dir: PathBuf,
+    listen: String,
+    variables: Vec<(String, String)>,
+}
+
+/// A process that has ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Launch {
+    /// In `data_dir`, on a free port, without limits.
+    pub fn new(data_dir: &Path) -> Self {
+        let variables = NO_LIMITS.map(|name| (name.to_owned(), "0".to_owned())).to_vec();
+        Self { data_dir: data_dir.to_owned(), listen: "127.0.0.1:0".to_owned(), variables }
+    }
+
+    /// On this address instead of a free port.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// With this environment variable, too.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With the limits that count when nobody sets any.
+    #[must_use]
+    pub fn with_default_limits(mut self) -> Self {
+        self.variables.retain(|(name, _)| !NO_LIMITS.contains(&name.as_str()));
+        self
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> Process {
+        Process::start(&mut self.command())
+    }
+
+    /// Starts it and waits for its end: for starts that must fail.
+    pub fn run(&self) -> Ended {
+        ended(self.start())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = portals();
+        command.arg("standalone").arg("--data-dir").arg(&self.data_dir).args(["--listen", &self.listen]);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// Runs `portals` with these arguments and variables to its end.
+pub fn run(arguments: &[&str], variables: &[(String, String)]) -> Ended {
+    let variables = variables.iter().map(|(name, value)| (name, value));
+    ended(Process::start(portals().args(arguments).envs(variables)))
+}
+
+fn ended(mut process: Process) -> Ended {
+    let status = process.wait(PATIENCE);
+    Ended { status, stdout: process.stdout(), stderr: process.stderr() }
+}
+
+/// The binary under test with an environment that holds nothing of the developer's.
+pub(crate) fn portals() -> Command {
+    let mut command = Command::new(binary());
+    command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("RUST_BACKTRACE", "1");
+    command
+}
+
+/// `PORTALS_BIN`, or the binary that cargo builds beside this test.
+fn binary() -> PathBuf {
+    let built = env::current_exe().unwrap().parent().and_then(Path::parent).unwrap().join("portals");
+    let path = env::var_os("PORTALS_BIN").map_or(built, PathBuf::from);
+    assert!(path.is_file(), "{} isn't there: `cargo build --workspace` first, or set PORTALS_BIN", path.display());
+    path
+}

@@ -1,0 +1,40 @@
+//! What the black-box tests and the house rules are made of.
+//!
+//! The tests in `suite/` start the real `portals` binary ([`Installation`]) with a data directory of its own and speak to
+//! it over HTTP and gRPC, as a stranger would. [`rules`] reads the source tree.
+//!
+//! To add a test: a function in the file of `suite/` whose name says the behaviour, named as the fact that it proves. To
+//! add a house rule: a checker with a planted violation in `rules/`, and its call on the real tree in
+//! `suite/house_rules.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this crate is tests: what isn't as expected must stop the test, and say where"
+)]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::needless_pass_by_value,
+    reason = "everything here panics when a test fails, and a test writes json!({…}) where it stands"
+)]
+
+mod answer;
+mod installation;
+mod launch;
+mod portal;
+mod process;
+pub mod python;
+pub mod raw;
+pub mod rules;
+mod split;
+pub mod wait;
+
+pub use answer::Answer;
+pub use installation::{Bootstrap, Installation, PORTALS, STOP, path, unique};
+pub use launch::{Ended, Launch, run as portals};
+pub use portal::Portal;
+pub use process::Process;
+pub use split::{Part, Split};

@@ -1,0 +1,45 @@
+//! Every `code` that an error can carry is documented.
+
+use super::tree::Source;
+
+/// Codes of `error.rs` files that `docs/errors.md` doesn't list in its first column.
+pub fn undocumented(sources: &[Source], documented: &str) -> Vec<String> {
+    let errors = sources.iter().filter(|source| source.path.ends_with("/src/error.rs"));
+    let codes = errors.flat_map(|source| codes(&source.text).into_iter().map(move |code| (&source.path, code)));
+    let listed = listed(documented);
+    let missing = codes.filter(|(_, code)| !listed.contains(code));
+    missing.map(|(path, code)| format!("{path}: `{code}` isn't in docs/errors.md")).collect()
+}
+
+/// The string literals of every `fn reason` that isn't a declaration.
+fn codes(text: &str) -> Vec<&str> {
+    let bodies = text.split("fn reason(").skip(1).map(|rest| rest.split("\n    }").next().unwrap_or(rest));
+    // Between an odd and an even quote there is a literal: codes hold no quotes and no escapes.
+    bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).collect()
+}
+
+fn listed(documented: &str) -> Vec<&str> {
+    let rows = documented.lines().filter_map(|line| line.strip_prefix('|'));
+    let first = rows.filter_map(|row| row.split('|').next());
+    first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ERROR: &str = "impl Fault for Error {\n    fn reason(&self) -> &'static str {\n        match self {\n            \
+                         Self::A => \"not_found\",\n            Self::B | Self::C => \"odd_one\",\n        }\n    }\n}\n";
+
+    #[test]
+    fn a_code_that_is_not_documented_is_found() {
+        let sources = [Source::new("services/token/src/error.rs", ERROR)];
+        let documented = "| code | status |\n|---|---|\n| `not_found` | 404, see `odd_one` |\n";
+        assert_eq!(
+            undocumented(&sources, documented),
+            ["services/token/src/error.rs: `odd_one` isn't in docs/errors.md"]
+        );
+        let documented = format!("{documented}| `odd_one` | 400 |\n");
+        assert_eq!(undocumented(&sources, &documented), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,62 @@
+//! `deploy/env/*.env.example`: what is in them is accepted, and what they say of defaults is true.
+
+use std::fs;
+
+use suite::rules::{settings, tree};
+
+/// The settings of an example, with files that exist in the place of those that it names.
+fn given(example: &str, directory: &std::path::Path) -> Vec<(String, String)> {
+    let secret = directory.join("secret");
+    fs::write(&secret, "for-this-test-only-0123456789abcdef").unwrap();
+    let place = |(name, value): (String, String)| {
+        let value = if name.ends_with("KEY_FILE") { secret.display().to_string() } else { value };
+        (name, value)
+    };
+    settings::values(example).into_iter().map(place).collect()
+}
+
+fn example(part: &str) -> String {
+    fs::read_to_string(tree::root().join(format!("deploy/env/{part}.env.example"))).unwrap()
+}
+
+#[test]
+fn every_example_is_a_configuration_that_is_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    for part in ["token", "portal", "gateway"] {
+        let checked = suite::portals(&["check-config", part], &given(&example(part), directory.path()));
+        assert_eq!(checked.status.code(), Some(0), "{part}: {}", checked.stderr);
+        for (name, value) in settings::values(&example(part)) {
+            let shown = checked.stdout.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+            let is_secret = name.ends_with("KEY_FILE") || name.ends_with("DATABASE__URL");
+            assert!(is_secret || shown == Some(&value), "{name}={value} is shown as {shown:?}");
+        }
+        assert!(!checked.stdout.contains("for-this-test-only"), "a secret is shown:\n{}", checked.stdout);
+    }
+}
+
+#[test]
+fn what_is_commented_out_is_what_counts_when_it_is_not_set() {
+    let directory = tempfile::tempdir().unwrap();
+    for part in ["token", "portal", "gateway"] {
+        let example = example(part);
+        let checked = suite::portals(&["check-config", part], &given(&example, directory.path()));
+        let commented = example.lines().filter_map(|line| line.strip_prefix("# ")?.split_once('='));
+        // A database's URL is a secret, and is never shown.
+        let commented = commented.filter(|(name, _)| name.contains("__") && !name.ends_with("DATABASE_URL"));
+        for (name, value) in commented {
+            let shown = checked.stdout.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+            assert_eq!(shown, Some(value), "the default of {name}");
+        }
+    }
+}
+
+#[test]
+fn every_problem_of_a_configuration_is_reported_at_once() {
+    let wrong = [("TOKEN_LIMITS__REST_PER_MINUTE", "many"), ("TOKEN_NO__SUCH", "1")];
+    let wrong = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let checked = suite::portals(&["check-config", "token"], &wrong);
+    assert_eq!(checked.status.code(), Some(78));
+    for name in ["TOKEN_DATABASE__URL", "TOKEN_KEYS__FILE", "TOKEN_LIMITS__REST_PER_MINUTE", "TOKEN_NO__SUCH"] {
+        assert!(checked.stderr.contains(name), "nothing about {name}:\n{}", checked.stderr);
+    }
+}
