@@ -104,7 +104,8 @@ pub(crate) async fn listen(address: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| Failure::because(format!("can't listen on {address}"), error))
 }
 
-fn admin_addresses(roles: &Roles) -> Vec<String> {
+/// Where health and metrics are asked for, each address once.
+pub(crate) fn admin_addresses(roles: &Roles) -> Vec<String> {
     let token = roles.token.as_ref().and_then(|config| config.admin_listen.clone());
     let portal = roles.portal.as_ref().and_then(|config| config.admin_listen.clone());
     let gateway = roles.gateway.as_ref().and_then(|config| config.admin_listen.clone());

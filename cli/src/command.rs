@@ -84,7 +84,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             assembly::run(roles, metrics).await
         }
         Command::Migrate { roles } => {
-            let (roles, _shown) = Roles::read(&roles, &environment)?;
+            let roles = Roles::read_for_migration(&roles, &environment)?;
             assembly::migrate(&roles).await
         }
         Command::CheckConfig { roles } => {

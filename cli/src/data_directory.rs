@@ -1,9 +1,9 @@
 //! The directory of a `standalone` installation: databases, keys and first credentials, for its owner's eyes only.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,9 @@ use kit::{ambient::Ambient, keys::RootKey};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::failure::Failure;
+
+const LOCK: &str = "lock";
+const GROUP_AND_OTHERS: u32 = 0o077;
 
 /// An open data directory. No other process has it open.
 #[derive(Debug)]
@@ -21,12 +24,13 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Opens the directory at `path`, makes it if it isn't there, and locks it.
+    /// Opens the directory at `path`, makes it if it isn't there, closes it to others, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let failed =
             |what: &str, error| Failure::because(format!("the data directory {} {what}", path.display()), error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed("can't be made", error))?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
+        close_to_others(path).map_err(|error| failed("can be read by others: use `chmod 700`", error))?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK));
         let lock = lock.map_err(|error| failed("can't be written", error))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| failed("is in use by another process", io::Error::from(error)))?;
@@ -43,7 +47,8 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Makes the key file `name` unless it is there. A database without its key can't be used, so none is made for one.
+    /// Makes the key file `name` unless it is there. A database without its key can't be used, so none is made for one. A
+    /// database elsewhere isn't seen here: its canary refuses the new key.
     pub(crate) fn ensure_key(&self, name: &str, database: &str, ambient: &Ambient) -> Result<(), Failure> {
         let path = self.file(name);
         if path.exists() {
@@ -71,5 +76,44 @@ impl DataDirectory {
             File::open(&self.path)?.sync_all()
         };
         write().map_err(|error| Failure::because(format!("{} can't be written", self.file(name).display()), error))
+    }
+}
+
+/// Takes a directory from group and others.
+fn close_to_others(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.permissions().mode() & GROUP_AND_OTHERS == 0 {
+        return Ok(());
+    }
+    // Only one that is empty or an installation's: nobody wants a `/tmp` or a home that was named by mistake closed.
+    if !path.join(LOCK).exists() && fs::read_dir(path)?.next().is_some() {
+        return Err(io::Error::other("it holds files of something else"));
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_directory_that_others_can_read_is_closed_unless_it_holds_something_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ours, foreign) = (directory.path().join("ours"), directory.path().join("foreign"));
+        for path in [&ours, &foreign] {
+            fs::create_dir(path).unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(foreign.join("letter"), "").unwrap();
+        drop(DataDirectory::open(&ours).unwrap());
+        let refused = DataDirectory::open(&foreign).unwrap_err();
+        assert!(kit::error::chain(&refused).contains("chmod 700"), "{refused}");
+        assert_eq!((mode(&ours), mode(&foreign), foreign.join(LOCK).exists()), (0o700, 0o755, false));
+        fs::set_permissions(&ours, Permissions::from_mode(0o750)).unwrap();
+        drop(DataDirectory::open(&ours).unwrap());
+        assert_eq!(mode(&ours), 0o700);
     }
 }

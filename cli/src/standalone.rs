@@ -9,6 +9,7 @@ use kit::{
     db::Database,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustix::{fs::Mode, process::umask};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -31,6 +32,8 @@ pub(crate) async fn run(
     environment: Environment,
     metrics: PrometheusHandle,
 ) -> Result<(), Failure> {
+    // SQLite makes its files with the mode that the umask leaves.
+    umask(Mode::RWXG | Mode::RWXO);
     let tasks = Tasks::default();
     // Outlives the parts: it holds the lock.
     let directory = DataDirectory::open(&options.data_dir)?;
@@ -48,13 +51,19 @@ async fn start(
     let ambient = Ambient::system();
     let listen = options.listen.clone().or_else(|| environment.get("GATEWAY_HTTP__LISTEN").cloned());
     let public = assembly::listen(listen.as_deref().unwrap_or(LISTEN)).await?;
+    let [own_token_keys, own_portal_keys] =
+        ["TOKEN_KEYS__FILE", "PORTAL_KEYS__FILE"].map(|name| environment.contains_key(name));
     let environment = complete(environment, options, directory, address(&public)?, &ambient);
     let (roles, _shown) = Roles::read(&[Role::Token, Role::Portal, Role::Gateway], &environment)?;
-    directory.ensure_key("token.key", "token.db", &ambient)?;
-    directory.ensure_key("portal.key", "portal.db", &ambient)?;
+    if !own_token_keys {
+        directory.ensure_key("token.key", "token.db", &ambient)?;
+    }
+    if !own_portal_keys {
+        directory.ensure_key("portal.key", "portal.db", &ambient)?;
+    }
     assembly::migrate(&roles).await?;
     let parts = Parts::open(&roles, &ambient, tasks).await?;
-    let urls = serve(&parts, &roles, tasks, &public, metrics).await?;
+    let urls = serve(&parts, &roles, tasks, &public, &metrics).await?;
     let gateway_url = urls.gateway.clone();
     let letters = roles.token.map(|config| config.letters).unwrap_or_default();
     first_start::ensure(directory, &parts, &ambient, &letters, urls).await?;
@@ -70,17 +79,25 @@ async fn serve(
     roles: &Roles,
     tasks: &Tasks,
     public: &TcpListener,
-    metrics: PrometheusHandle,
+    metrics: &PrometheusHandle,
 ) -> Result<Urls, Failure> {
-    let admin = roles.gateway.as_ref().and_then(|config| config.admin_listen.as_deref());
-    let admin = assembly::listen(admin.unwrap_or(ANY_PORT)).await?;
-    let admin_address = address(&admin)?;
+    let mut admin_addresses = assembly::admin_addresses(roles);
+    if admin_addresses.is_empty() {
+        admin_addresses.push(ANY_PORT.to_owned());
+    }
+    let mut admins = Vec::new();
+    for address in &admin_addresses {
+        admins.push(assembly::listen(address).await?);
+    }
+    let first_admin = admins.first().map(address).transpose()?;
     let addresses = parts.serve_grpc(roles, tasks).await?;
-    serve_admin(tasks, admin, parts.readiness(), metrics);
+    for listener in admins {
+        serve_admin(tasks, listener, parts.readiness(), metrics.clone());
+    }
     let url = |address: Option<SocketAddr>| address.map(|address| format!("http://{address}")).unwrap_or_default();
     Ok(Urls {
         gateway: url(Some(address(public)?)),
-        admin: url(Some(admin_address)),
+        admin: url(first_admin),
         token_grpc: url(addresses.token_grpc),
         portal_grpc: url(addresses.portal_grpc),
     })
@@ -127,13 +144,14 @@ fn complete(
     environment
 }
 
-/// All parts know the same service key: one that is set, or one that lives as long as the process.
+/// All parts know the same service key: one that is set, itself or as a file, or one that lives as long as the process.
 fn share_service_key(environment: &mut Environment, ambient: &Ambient) {
-    let set = SERVICE_KEYS.iter().find_map(|name| environment.get(*name).cloned());
-    let key = set.unwrap_or_else(|| hex::encode(ambient.bytes::<32>()));
+    let forms = SERVICE_KEYS.iter().flat_map(|name| ["", "_FILE"].map(|form| (form, format!("{name}{form}"))));
+    let set = forms.into_iter().find_map(|(form, name)| Some((form, environment.get(&name)?.clone())));
+    let (form, value) = set.unwrap_or_else(|| ("", hex::encode(ambient.bytes::<32>())));
     for name in SERVICE_KEYS {
         if !is_set(environment, name) {
-            environment.insert(name.to_owned(), key.clone());
+            environment.insert(format!("{name}{form}"), value.clone());
         }
     }
 }

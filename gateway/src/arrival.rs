@@ -58,7 +58,7 @@ impl FromRequestParts<Gateway> for Arrival {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Error> {
-        if query::holds_credential(parts.uri.query()) {
+        if query::holds_credential(parts.uri.query()) || query::path_holds_credential(parts.uri.path()) {
             return Err(Error::CredentialInUrl);
         }
         let arrived = parts.extensions.get::<Arrived>().ok_or(Error::Internal)?;

@@ -7,7 +7,6 @@ use kit::{
     config::{Environment, Problems, Settings},
     grpc::ServiceKey,
 };
-use url::Url;
 
 /// The least room for headers that an HTTP/1 connection can be given.
 const LEAST_HEADER_BYTES: usize = 8 << 10;
@@ -80,37 +79,20 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<(Self, Vec<(String, String)>), Problems> {
         let mut settings = Settings::new("GATEWAY", environment);
         let listen = settings.required("HTTP__LISTEN");
-        let public_url: String = settings.required("PUBLIC__URL");
-        let public_url = base_url(&mut settings, "PUBLIC__URL", Some(public_url).filter(|url| !url.is_empty()));
+        let public_url = settings.required_base_url("PUBLIC__URL");
         let service_key = settings.parsed_secret("SERVICE__KEY");
-        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| {
-            let url = settings.optional(key);
-            base_url(&mut settings, key, url)
-        });
+        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.base_url(key));
         let admin_listen = settings.optional("ADMIN__LISTEN");
         let trusted_proxies = settings.optional("HTTP__TRUSTED_PROXIES").unwrap_or_default();
         let limits = limits(&mut settings);
         let shown = settings.finish()?;
         // Without a key there was a problem, so that `finish` failed.
         let service_key = service_key.ok_or_else(|| Problems(Vec::new()))?;
-        let public_url = public_url.unwrap_or_default();
         Ok((
             Self { listen, public_url, service_key, token_url, portal_url, admin_listen, trusted_proxies, limits },
             shown,
         ))
     }
-}
-
-/// An `http` or `https` URL that paths can be put behind: no query, no fragment, no slash at the end.
-fn base_url(settings: &mut Settings, key: &str, text: Option<String>) -> Option<String> {
-    let text = text?;
-    let serves = |url: &Url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
-    };
-    if !Url::parse(&text).is_ok_and(|url| serves(&url)) {
-        settings.refuse(key, format!("{text:?} is no http or https URL"));
-    }
-    Some(text.trim_end_matches('/').to_owned())
 }
 
 fn limits(settings: &mut Settings) -> Limits {

@@ -12,7 +12,7 @@ use kit::{
     ambient::Ambient,
     boot::Tasks,
     error::Code,
-    grpc::{MOST_RESULT_BYTES, Peer, Refusal},
+    grpc::{MOST_PAGE_BYTES, MOST_RESULT_BYTES, Peer, Refusal},
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tonic::{Response, Status};
@@ -48,7 +48,7 @@ impl Gateway {
             ambient,
             tokens: TokenServiceClient::new(token),
             // A page of a hundred portals with large documents is more than tonic's usual 4 MiB.
-            registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_RESULT_BYTES),
+            registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             execution: ExecutionServiceClient::new(portal).max_decoding_message_size(MOST_RESULT_BYTES),
             in_flight,
             config,

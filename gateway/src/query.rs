@@ -22,9 +22,14 @@ pub(crate) fn holds_credential(query: Option<&str>) -> bool {
     })
 }
 
+/// Whether a segment of a path is a credential.
+pub(crate) fn path_holds_credential(path: &str) -> bool {
+    path.split('/').any(is_credential)
+}
+
 /// A path for the log: segments that are credentials are left out.
 pub(crate) fn redacted(path: &str) -> Cow<'_, str> {
-    if !path.split('/').any(is_credential) {
+    if !path_holds_credential(path) {
         return Cow::Borrowed(path);
     }
     let shown = path.split('/').map(|segment| if is_credential(segment) { "(redacted)" } else { segment });
@@ -32,7 +37,9 @@ pub(crate) fn redacted(path: &str) -> Cow<'_, str> {
 }
 
 fn is_credential(segment: &str) -> bool {
-    Plain::parse(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy()).is_ok()
+    // Shorter than any credential: most segments need no closer look.
+    const LEAST: usize = 50;
+    segment.len() >= LEAST && Plain::parse(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy()).is_ok()
 }
 
 #[cfg(test)]

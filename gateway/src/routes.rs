@@ -58,10 +58,9 @@ impl Table {
 
     fn finish(self) -> Router {
         let gateway = self.gateway.clone();
-        let unknown = MethodRouter::new()
-            .fallback(fallback::not_found)
-            .layer(layer_fn(move |inner| Shell::new(gateway.clone(), "(unknown)", inner)))
-            .with_state(self.gateway.clone());
+        // Not a `MethodRouter`: that would add an empty `Allow` header.
+        let unknown = Router::new().fallback(fallback::not_found).with_state(self.gateway.clone());
+        let unknown = Shell::new(gateway, "(unknown)", unknown);
         self.router.with_state(self.gateway).fallback_service(unknown)
     }
 }

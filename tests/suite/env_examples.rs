@@ -51,6 +51,37 @@ fn what_is_commented_out_is_what_counts_when_it_is_not_set() {
 }
 
 #[test]
+fn a_name_that_no_part_knows_is_refused_by_every_part() {
+    let directory = tempfile::tempdir().unwrap();
+    for part in ["token", "portal", "gateway"] {
+        for other in ["TOKEN", "PORTAL", "GATEWAY"] {
+            let (known, unknown) = (format!("{other}_ADMIN__LISTEN"), format!("{other}_LIMITS__NO_SUCH"));
+            let mut given = given(&example(part), directory.path());
+            given.push((known, "127.0.0.1:0".to_owned()));
+            assert_eq!(suite::portals(&["check-config", part], &given).status.code(), Some(0), "{part}, {other}");
+            given.push((unknown.clone(), "1".to_owned()));
+            let checked = suite::portals(&["check-config", part], &given);
+            assert_eq!(checked.status.code(), Some(78), "{part}, {other}");
+            assert_eq!(checked.stderr.trim(), format!("portals: {unknown} is no setting"));
+        }
+    }
+}
+
+#[test]
+fn a_migration_needs_no_address_of_another_part() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut given = given(&example("portal"), directory.path());
+    given.retain(|(name, _)| name != "PORTAL_TOKEN__URL");
+    let checked = suite::portals(&["check-config", "portal"], &given);
+    assert!(checked.stderr.contains("PORTAL_TOKEN__URL is missing"), "{}", checked.stderr);
+    let database = format!("sqlite:{}", directory.path().join("portal.db").display());
+    given.retain(|(name, _)| name != "PORTAL_DATABASE__URL");
+    given.push(("PORTAL_DATABASE__URL".to_owned(), database));
+    let migrated = suite::portals(&["migrate", "portal"], &given);
+    assert_eq!(migrated.status.code(), Some(0), "{}", migrated.stderr);
+}
+
+#[test]
 fn every_problem_of_a_configuration_is_reported_at_once() {
     let wrong = [("TOKEN_LIMITS__REST_PER_MINUTE", "many"), ("TOKEN_NO__SUCH", "1")];
     let wrong = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kit::credential::{Kind, Plain};
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::json;
-use suite::{Answer, Installation, PORTALS, path, raw, wait};
+use suite::{Answer, Installation, PORTALS, Portal, path, raw, wait};
 
 #[tokio::test]
 async fn a_path_that_does_not_exist_is_404_in_json() {
@@ -135,4 +135,31 @@ async fn a_management_body_of_another_type_is_415() {
     let answer = Answer::of(request.header(CONTENT_TYPE, "text/plain").body("{}")).await;
     answer.error(415);
     assert_eq!(answer.header("portal-error-source"), Some("gateway"));
+}
+
+#[tokio::test]
+async fn a_404_names_no_methods() {
+    let answer = Installation::shared().get("/nonsense").await;
+    assert_eq!(answer.header("allow"), None);
+}
+
+/// On every database alike: PostgreSQL can't even be asked for a NUL.
+#[tokio::test]
+async fn names_that_nothing_can_have_are_names_that_nothing_has() {
+    let house = Installation::shared();
+    house.get("/v2/organizations/%00").await.error(404);
+    house.get("/v2/organizations/my-organization/portals/a%00b").await.error(404);
+    let faults = house.create(json!({"name": "a\0b", "query": "{ viewer { id } }"})).await.error(422);
+    assert_eq!(faults["errors"][0]["field"], "name");
+    let portal = house.portal_of("{ viewer { id } }").await;
+    let elsewhere = Portal { slug: "p%00".to_owned(), ..portal.clone() };
+    house.call(&elsewhere, json!({})).await.error(401);
+}
+
+#[tokio::test]
+async fn a_credential_in_the_path_is_refused_like_one_in_the_query() {
+    let house = Installation::shared();
+    let portal = house.portal_of("{ viewer { id } }").await;
+    let elsewhere = Portal { slug: portal.token.clone(), ..portal.clone() };
+    assert_eq!(house.call(&elsewhere, json!({})).await.error(400)["code"], "credential_in_url");
 }

@@ -45,11 +45,20 @@ fn auth_header_is_a_header_that_curl_takes() {
 }
 
 #[test]
-fn the_data_directory_and_the_keys_are_their_owner_s_only() {
-    let house = Installation::shared();
-    assert_eq!(mode(house.data_dir()), 0o700);
-    for key in ["token.key", "portal.key"] {
-        assert_eq!(mode(&house.file(key)), 0o600, "{key}");
+fn the_data_directory_and_everything_in_it_are_their_owner_s_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let made_before = directory.path().join("data");
+    fs::create_dir(&made_before).unwrap();
+    fs::set_permissions(&made_before, fs::Permissions::from_mode(0o755)).unwrap();
+    for house in [Installation::start(), Installation::launch(Launch::new(&made_before))] {
+        assert_eq!(mode(house.data_dir()), 0o700);
+        let files: Vec<_> = fs::read_dir(house.data_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        for name in ["token.key", "token.db", "token.db-wal", "portal.db", "pipelines.db", "lock", "auth.header"] {
+            assert!(files.contains(&house.file(name)), "no {name} among {files:?}");
+        }
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
     }
 }
 

@@ -194,3 +194,29 @@ async fn a_client_that_knows_nothing_but_the_address_invokes_a_portal_by_reflect
         (&json!("UNAUTHENTICATED"), &json!("AUTHENTICATION_REQUIRED"))
     );
 }
+
+/// A stranger's paths name no series, and what they hold is shown nowhere.
+#[tokio::test]
+async fn an_rpc_that_does_not_exist_leaves_nothing_of_its_name_in_the_metrics() {
+    let house = Installation::shared();
+    let token = house.portal_of("{ viewer { id } }").await.token;
+    let channel = channel(&house, "portal_grpc").await;
+    for timeout in [None, Some("1n")] {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        client.ready().await.unwrap();
+        let mut request = Request::new(ExecutePortalRequest::default());
+        if let Some(timeout) = timeout {
+            with(&mut request, "grpc-timeout", timeout);
+        }
+        let path = format!("/made.up/{token}").parse().unwrap();
+        let codec = tonic_prost::ProstCodec::<ExecutePortalRequest, ExecutePortalResponse>::default();
+        let status = client.unary(request, path, codec).await.unwrap_err();
+        // Under a deadline that is over before it begins, either may be noticed first.
+        let late = timeout.is_some() && matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded);
+        assert!(late || status.code() == Code::Unimplemented, "{status:?}");
+    }
+    let metrics = reqwest::get(format!("{}/metrics", house.bootstrap().text("admin"))).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("rpc=\"(unknown)\""), "{metrics}");
+    assert!(!metrics.contains("made.up") && !metrics.contains(&token), "{metrics}");
+}

@@ -30,4 +30,5 @@ mod readme;
 mod refused_starts;
 mod secrecy;
 mod separate_processes;
+mod standalone_settings;
 mod variables;

@@ -86,6 +86,37 @@ fn a_missing_key_file_is_refused_while_there_is_data() {
 }
 
 #[test]
+fn a_missing_key_file_is_refused_while_there_is_data_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = format!("sqlite:{}", directory.path().join("elsewhere.db").display());
+    let launch = Launch::new(&directory.path().join("data")).set("TOKEN_DATABASE__URL", &elsewhere);
+    assert!(Installation::launch(launch.clone()).stop().success());
+    let file = launch.data_dir().join("token.key");
+    let old = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    // The second time, too, with the key that the first one made.
+    for _ in 0..2 {
+        refused(&launch.run(), &["the key file isn't the one that this database was made with"]);
+    }
+    fs::write(&file, old).unwrap();
+    assert!(Installation::launch(launch).stop().success());
+}
+
+#[test]
+fn service_keys_that_differ_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("service.key");
+    fs::write(&file, format!("{}\n", "k".repeat(32))).unwrap();
+    let launch = Launch::new(&directory.path().join("data"));
+    let launch = launch.set("TOKEN_SERVICE__KEY_FILE", file.to_str().unwrap());
+    let ended = launch.clone().set("GATEWAY_SERVICE__KEY", &"other".repeat(8)).run();
+    refused(&ended, &["token_service__key and gateway_service__key differ"]);
+    assert_eq!(ended.status.code(), Some(BAD_CONFIGURATION));
+    let same = launch.set("GATEWAY_SERVICE__KEY", &"k".repeat(32));
+    assert!(Installation::launch(same).stop().success());
+}
+
+#[test]
 fn a_key_file_that_others_can_read_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let launch = used(directory.path());

@@ -150,3 +150,28 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     let migrated = suite::portals(&["migrate", "token"], &environment);
     assert_eq!(migrated.status.code(), Some(0), "{}", migrated.stderr);
 }
+
+/// What goes back in headers is bounded in bytes, not only in number.
+#[tokio::test]
+async fn long_names_are_refused_as_short_ones_are() {
+    let fleet = fleet(&[]).await;
+    let (portal, token, long) = (&fleet.portal, &fleet.portal.token, "n".repeat(30_000));
+    let unknown = format!("POST {}?operation_name={}", path(&portal.slug), &long[..9_000]);
+    let strict =
+        json!({"name": "strict", "query": "{ viewer { id } }", "strict_variables": true, "upstream": &long[..9_000]});
+    let create = "POST /v2/organizations/my-organization/portals";
+    for (line, token, sent) in [
+        (unknown.as_str(), token, json!({})),
+        (create, &fleet.api_token, strict),
+        (
+            create,
+            &fleet.api_token,
+            json!({"name": "many", "query": "{ nope ".repeat(10) + &"nope ".repeat(2_000) + &"}".repeat(10)}),
+        ),
+    ] {
+        let answer = send(fleet.split.gateway(), line, token, &sent.to_string());
+        assert_eq!((raw::status(&answer), &body(&answer)["code"]), (422, &json!("validation_failed")), "{answer}");
+    }
+    let wrong = fleet.call(portal, token, &json!({"slug": [long]}));
+    assert_eq!(raw::status(&wrong), 422, "{wrong}");
+}

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, str::FromStr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// The most entries of a list.
 pub const MOST_NETWORKS: usize = 24;
@@ -70,10 +70,20 @@ fn network(entry: &str) -> Result<IpNet, BadNetworks> {
             entry.parse().map_err(|_neither: ipnet::AddrParseError| BadNetworks::Entry(entry.to_owned()))?
         }
     };
+    let network = canonical(network);
     if network.addr() != network.network() {
         return Err(BadNetworks::HostBits(entry.to_owned(), network.trunc()));
     }
     Ok(network)
+}
+
+/// A network of IPv4-mapped addresses as the IPv4 network that it stands for, since addresses are compared as such.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let address = mapped.addr().to_ipv4_mapped();
+    let prefix = mapped.prefix_len().checked_sub(96);
+    let ipv4 = address.zip(prefix).and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    ipv4.map_or(network, IpNet::V4)
 }
 
 #[cfg(test)]
@@ -95,6 +105,9 @@ mod tests {
     fn a_mapped_address_counts_as_ipv4() {
         assert!(admits("192.0.2.0/24", "::ffff:192.0.2.9"));
         assert!(!admits("0.0.0.0/0", "2001:db8::1"));
+        assert!(admits("::ffff:192.0.2.9", "192.0.2.9"));
+        assert!(admits("::ffff:192.0.2.0/120", "::ffff:192.0.2.9"));
+        assert!(!admits("::/0", "192.0.2.9"));
     }
 
     #[test]

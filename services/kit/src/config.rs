@@ -8,6 +8,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, fs, str::FromStr};
 
+use http::Uri;
 use zeroize::Zeroizing;
 
 /// The process's environment, or what stands in for it.
@@ -20,10 +21,47 @@ pub fn environment() -> Environment {
     std::env::vars().collect()
 }
 
+/// What is wrong with a configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A name of a part that the part doesn't know.
+    #[error("{0} is no setting")]
+    Unknown(String),
+    /// Anything else, as a sentence.
+    #[error("{0}")]
+    Other(String),
+}
+
 /// Every problem of a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct Problems(pub Vec<String>);
+#[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// The unknown names alone: what is wrong even with the settings of a part that isn't run.
+    pub fn unknown(self) -> impl Iterator<Item = Problem> {
+        self.0.into_iter().filter(|problem| matches!(problem, Problem::Unknown(_)))
+    }
+}
+
+/// An `http` or `https` URL that paths can be put behind. Read as the client reads it that calls such URLs.
+#[derive(Default)]
+struct BaseUrl(String);
+
+impl FromStr for BaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let serves = |uri: &Uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+        };
+        // `Uri` forgets a fragment.
+        let is_base = !text.contains(['?', '#']) && text.parse().is_ok_and(|uri| serves(&uri));
+        is_base
+            .then(|| Self(text.trim_end_matches('/').to_owned()))
+            .ok_or("is no http or https URL that paths can follow")
+    }
+}
 
 /// One part's settings while they are read. Reading never fails; [`Settings::finish`] reports all that went wrong.
 #[derive(Debug)]
@@ -31,7 +69,7 @@ pub struct Settings {
     prefix: &'static str,
     given: Environment,
     shown: Vec<(String, String)>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Settings {
@@ -70,16 +108,27 @@ impl Settings {
         T::Err: Display,
     {
         if !self.given.contains_key(&self.name(key)) {
-            self.problems.push(format!("{} is missing", self.name(key)));
+            self.problem(format!("{} is missing", self.name(key)));
         }
         self.optional(key).unwrap_or_default()
+    }
+
+    /// An `http` or `https` URL that may be absent: no query, no fragment, and no slash at the end of what is returned.
+    pub fn base_url(&mut self, key: &str) -> Option<String> {
+        self.optional(key).map(|BaseUrl(url)| url)
+    }
+
+    /// As [`Settings::base_url`], but the part can't run without it. Empty when it is missing.
+    pub fn required_base_url(&mut self, key: &str) -> String {
+        let BaseUrl(url) = self.required(key);
+        url
     }
 
     /// A secret without which the part can't run: the setting itself or the file that its `_FILE` twin names.
     pub fn secret(&mut self, key: &str) -> Zeroizing<String> {
         let given = self.optional_secret(key);
         if given.is_none() {
-            self.problems.push(format!("{0} or {0}_FILE is missing", self.name(key)));
+            self.problem(format!("{0} or {0}_FILE is missing", self.name(key)));
         }
         given.unwrap_or_default()
     }
@@ -92,12 +141,12 @@ impl Settings {
             (None, None) => None,
             (Some(value), None) => Some(Zeroizing::new(value)),
             (Some(_), Some(_)) => {
-                self.problems.push(format!("{name} and {twin} are both given"));
+                self.problem(format!("{name} and {twin} are both given"));
                 Some(Zeroizing::default())
             }
             (None, Some(path)) => {
                 let read = fs::read_to_string(&path).map(|value| Zeroizing::new(value.trim_end().to_owned()));
-                let read = read.map_err(|error| self.problems.push(format!("{twin}: {path} can't be read: {error}")));
+                let read = read.map_err(|error| self.problem(format!("{twin}: {path} can't be read: {error}")));
                 Some(read.unwrap_or_default())
             }
         }
@@ -120,14 +169,17 @@ impl Settings {
 
     /// Records that the value of `key` doesn't serve.
     pub fn refuse(&mut self, key: &str, why: impl Display) {
-        self.problems.push(format!("{}: {why}", self.name(key)));
+        self.problem(format!("{}: {why}", self.name(key)));
     }
 
     /// The settings as they count, secrets not shown; or everything that is wrong with them.
     pub fn finish(mut self) -> Result<Vec<(String, String)>, Problems> {
-        let unknown = self.given.keys().map(|name| format!("{name} is no setting"));
-        self.problems.extend(unknown);
+        self.problems.extend(self.given.into_keys().map(Problem::Unknown));
         if self.problems.is_empty() { Ok(self.shown) } else { Err(Problems(self.problems)) }
+    }
+
+    fn problem(&mut self, sentence: String) {
+        self.problems.push(Problem::Other(sentence));
     }
 
     fn name(&self, key: &str) -> String {
@@ -167,6 +219,43 @@ mod tests {
         given.secret("SERVICE__KEY");
         let Problems(problems) = given.finish().unwrap_err();
         assert_eq!(problems.len(), 4, "{problems:?}");
+        let unknown: Vec<_> = Problems(problems).unknown().collect();
+        assert_eq!(unknown, [Problem::Unknown("TOKEN_NO__SUCH".to_owned())]);
+    }
+
+    #[test]
+    fn a_base_url_is_one_that_paths_can_follow() {
+        for (text, expected) in [
+            ("http://portal:9000", "http://portal:9000"),
+            ("https://portals.example/a/", "https://portals.example/a"),
+            ("http://[::1]:80/", "http://[::1]:80"),
+        ] {
+            let mut given = settings(&[("TOKEN_A__URL", text), ("TOKEN_B__URL", text)]);
+            assert_eq!(
+                (given.base_url("A__URL").as_deref(), given.required_base_url("B__URL").as_str()),
+                (Some(expected), expected)
+            );
+            assert!(given.finish().is_ok());
+        }
+        for text in [
+            "",
+            "portal:9000",
+            "/a",
+            "ftp://a",
+            "http://",
+            "http:///a",
+            "http://:80",
+            "http://a?b",
+            "http://a/#b",
+            "http://a b",
+        ] {
+            let mut given = settings(&[("TOKEN_A__URL", text)]);
+            assert_eq!(given.base_url("A__URL"), None, "{text}");
+            assert_eq!(given.finish().unwrap_err().0.len(), 1, "{text}");
+        }
+        let mut given = settings(&[]);
+        assert_eq!((given.base_url("A__URL"), given.required_base_url("B__URL")), (None, String::new()));
+        assert_eq!(given.finish().unwrap_err().to_string(), "TOKEN_B__URL is missing");
     }
 
     #[test]
@@ -189,7 +278,7 @@ mod tests {
             let mut given = settings(&given);
             assert_eq!(given.parsed_secret::<u32>("SERVICE__KEY"), None);
             let Problems(problems) = given.finish().unwrap_err();
-            assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
+            assert!(problems.len() == 1 && problems[0].to_string().contains(expected), "{problems:?}");
         }
         let mut given = settings(&[("TOKEN_SERVICE__KEY", "7")]);
         assert_eq!(given.parsed_secret::<u32>("SERVICE__KEY"), Some(7));

@@ -59,10 +59,12 @@ impl Database {
         Ok(database)
     }
 
-    /// The URL of the `SQLite` file at `path`.
+    /// The URL of the `SQLite` file at `path`. In a URL a `?` ends the path and a `%` begins a byte, so these are encoded.
     #[must_use]
     pub fn sqlite_url(path: &Path) -> String {
-        format!("sqlite:{}", path.display())
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"?%".contains(&byte);
+        let encode = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+        format!("sqlite://{}", path.as_os_str().as_encoded_bytes().iter().map(encode).collect::<String>())
     }
 
     /// For reads outside a transaction.
@@ -161,4 +163,20 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
             .pragma("synchronous", "FULL")
     });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_url_of_a_path_opens_that_path_whatever_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["plain", "what?mode=memory", "100%", "%41", "a b#c", "ünï"] {
+            let path = directory.path().join(name);
+            Database::open(&Database::sqlite_url(&path)).await.unwrap();
+            assert!(path.is_file(), "{name}");
+        }
+        assert_eq!(Database::sqlite_url(Path::new("//a/b")), "sqlite:////a/b");
+    }
 }

@@ -19,3 +19,6 @@ pub const MOST_REQUEST_BYTES: usize = 1 << 20;
 
 /// The largest reply of an execution, in bytes: an upstream's 8 MiB and room for what goes with it.
 pub const MOST_RESULT_BYTES: usize = (8 << 20) + (64 << 10);
+
+/// The largest page of a list, in bytes: a hundred portals with the largest documents and descriptions.
+pub const MOST_PAGE_BYTES: usize = 32 << 20;

@@ -21,7 +21,8 @@ use crate::{
     store::Store,
 };
 
-const MOST_KEPT: u64 = 10_000;
+/// Bytes of documents that portals are kept for.
+const MOST_KEPT: u64 = 16 << 20;
 
 /// A portal that is ready to be called.
 #[derive(Debug)]
@@ -51,7 +52,8 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// An empty catalog whose portals take `in_flight` calls at once.
     pub(crate) fn new(in_flight: u32) -> Self {
-        let kept = Cache::builder().max_capacity(MOST_KEPT).build();
+        let weight = |_: &String, (_, callable): &(u64, Arc<Callable>)| callable.weight();
+        let kept = Cache::builder().weigher(weight).max_capacity(MOST_KEPT).build();
         let in_flight = usize::try_from(in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self { kept, generation: AtomicU64::new(0), seen: AtomicI64::new(0), in_flight }
     }
@@ -98,6 +100,12 @@ impl Catalog {
 }
 
 impl Callable {
+    fn weight(&self) -> u32 {
+        // What a portal takes beside its text.
+        const LEAST: usize = 1 << 10;
+        u32::try_from(self.portal.query.len().max(LEAST)).unwrap_or(u32::MAX)
+    }
+
     fn new(organization: Organization, portal: Portal, in_flight: Arc<Semaphore>, compiler: &Compiler) -> Self {
         // The list was valid when it was saved; one that can't be read any more admits nobody.
         let list = portal.allowed_ip_addresses.as_deref().filter(|list| !list.trim().is_empty());

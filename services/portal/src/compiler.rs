@@ -10,17 +10,24 @@ use crate::{
     graphql::{BadSchema, Document, Embedded, Finding, Kind, Schema},
 };
 
-const MOST_KEPT: u64 = 10_000;
+/// Bytes of text whose compiled form is kept.
+const MOST_KEPT: u64 = 16 << 20;
+
+/// How many warnings are shown of a portal.
+const MOST_WARNINGS: usize = 50;
 
 /// Why a stored document can't run.
 pub(crate) type Unfit = Arc<[Finding]>;
+
+/// The length of a document's text, and what became of it.
+type Kept = (u32, Result<Arc<Document>, Unfit>);
 
 /// Compiles documents.
 #[derive(Clone)]
 pub(crate) struct Compiler {
     schema: Schema,
     upstream: Arc<dyn Embedded>,
-    kept: Cache<(PortalId, u32), Result<Arc<Document>, Unfit>>,
+    kept: Cache<(PortalId, u32), Kept>,
 }
 
 impl fmt::Debug for Compiler {
@@ -33,7 +40,8 @@ impl Compiler {
     /// Against the schema of `upstream`.
     pub(crate) fn new(upstream: Arc<dyn Embedded>) -> Result<Self, BadSchema> {
         let schema = Schema::parse(&upstream.sdl())?;
-        Ok(Self { schema, upstream, kept: Cache::new(MOST_KEPT) })
+        let weight = |_: &_, (bytes, _): &Kept| *bytes;
+        Ok(Self { schema, upstream, kept: Cache::builder().weigher(weight).max_capacity(MOST_KEPT).build() })
     }
 
     /// The schema that documents are checked against.
@@ -58,10 +66,21 @@ impl Compiler {
 
     /// The document of a stored portal.
     pub(crate) fn document(&self, portal: &Portal) -> Result<Arc<Document>, Unfit> {
-        self.kept.get_with((portal.id, portal.version), || {
-            Document::compile(&portal.query, &self.schema, self.upstream()).map(Arc::new).map_err(Into::into)
-        })
+        let compile =
+            || Document::compile(&portal.query, &self.schema, self.upstream()).map(Arc::new).map_err(Into::into);
+        self.kept.get_with((portal.id, portal.version), || (weight(portal), compile())).1
     }
+
+    /// Keeps the document of a portal that was just written.
+    pub(crate) fn keep(&self, portal: &Portal, document: Arc<Document>) {
+        self.kept.insert((portal.id, portal.version), (weight(portal), Ok(document)));
+    }
+}
+
+fn weight(portal: &Portal) -> u32 {
+    // What a small document takes beside its text.
+    const LEAST: usize = 1 << 10;
+    u32::try_from(portal.query.len().max(LEAST)).unwrap_or(u32::MAX)
 }
 
 /// What is worth knowing about a portal: its document's warnings, and mutations that may be called from anywhere.
@@ -73,6 +92,11 @@ pub(crate) fn warnings(portal: &Portal, document: &Document) -> Vec<Finding> {
             message: "This mutation can be called from any IP address: `allowed_ip_addresses` is not set".to_owned(),
             position: mutation.position,
         }));
+    }
+    if warnings.len() > MOST_WARNINGS {
+        let more = warnings.len() - MOST_WARNINGS;
+        warnings.truncate(MOST_WARNINGS);
+        warnings.push(Finding::whole(format!("There are {more} more warnings")));
     }
     warnings
 }

@@ -66,8 +66,8 @@ impl Config {
         let pipelines_database_url = settings.optional_secret("PIPELINES__DATABASE_URL").map(|url| url.to_string());
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let (keys_file, grpc_listen) = (settings.required("KEYS__FILE"), settings.required("GRPC__LISTEN"));
-        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.optional("TOKEN__URL"));
-        let public_url: String = settings.required("PUBLIC__URL");
+        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.base_url("TOKEN__URL"));
+        let public_url = settings.required_base_url("PUBLIC__URL");
         let (limits, upstream) = (Limits::read(&mut settings), Upstream::read(&mut settings));
         let shown = settings.finish()?;
         let config = Self {
@@ -79,7 +79,7 @@ impl Config {
             grpc_listen,
             admin_listen,
             token_url,
-            public_url: public_url.trim_end_matches('/').to_owned(),
+            public_url,
             limits,
             upstream,
         };
@@ -105,5 +105,38 @@ impl Upstream {
             timeout: Duration::from_millis(settings.or("UPSTREAM__TIMEOUT_MS", 30_000)),
             reply_bytes: settings.or("UPSTREAM__REPLY_BYTES", 8 << 20),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &[(&str, &str)]) -> Result<(Config, Vec<(String, String)>), Problems> {
+        let least = [
+            ("PORTAL_DATABASE__URL", "postgres://portals:hush@db/portal"),
+            ("PORTAL_KEYS__FILE", "/keys"),
+            ("PORTAL_SERVICE__KEY", "0123456789abcdef0123456789abcdef"),
+            ("PORTAL_GRPC__LISTEN", "127.0.0.1:0"),
+            ("PORTAL_PUBLIC__URL", "https://portals.example/"),
+        ];
+        Config::read(&least.iter().chain(more).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn urls_lose_the_slash_at_their_end() {
+        let (config, _) = read(&[("PORTAL_TOKEN__URL", "http://token:50051/")]).unwrap();
+        assert_eq!(config.public_url, "https://portals.example");
+        assert_eq!(config.token_url.as_deref(), Some("http://token:50051"));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_called_is_refused() {
+        let wrong = [("PORTAL_TOKEN__URL", "token:50051"), ("PORTAL_PUBLIC__URL", "portals.example")];
+        let problems = read(&wrong).unwrap_err();
+        assert!(
+            problems.0.len() == 2 && wrong.iter().all(|(name, _)| problems.to_string().contains(name)),
+            "{problems}"
+        );
     }
 }

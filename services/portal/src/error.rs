@@ -44,6 +44,8 @@ pub(crate) enum Error {
     NoPortal,
     #[error("The database can't be used right now. Nothing was changed")]
     Database(#[from] DbErr),
+    #[error("The database broke off while it committed. The change may have been made")]
+    OutcomeUnknown(#[source] DbErr),
     #[error("The portal was changed by someone else at the same time. Please try again")]
     Outdated,
     #[error("a part of this installation sent something unreadable: {0}")]
@@ -89,7 +91,7 @@ impl Fault for Error {
             Self::RateLimited(_) => Code::Exhausted,
             Self::Invalid(_) => Code::Unprocessable,
             Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Code::Unavailable,
-            Self::UpstreamTimeout => Code::Timeout,
+            Self::UpstreamTimeout | Self::OutcomeUnknown(_) => Code::Timeout,
             Self::NoOrganization | Self::NoPortal => Code::NotFound,
             Self::Outdated => Code::Conflict,
             Self::Garbled(_) => Code::Internal,
@@ -111,6 +113,7 @@ impl Fault for Error {
             Self::Forbidden => "forbidden",
             Self::NoOrganization | Self::NoPortal => "not_found",
             Self::Outdated => "conflict",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::Database(_) => "database_unavailable",
             Self::Garbled(_) | Self::Relayed(_) => "internal",
         }
@@ -152,6 +155,7 @@ impl From<Unwritten> for Error {
             }
             Unwritten::Outdated => Self::Outdated,
             Unwritten::Database(error) => Self::Database(error),
+            Unwritten::Unknown(error) => Self::OutcomeUnknown(error),
         }
     }
 }

@@ -103,8 +103,8 @@ impl Verifier {
         let token = token.filter(|token| token.kind() == credential::Kind::Portal).ok_or(Error::PortalTokenRequired)?;
         let slot: [u8; 32] = self.hash.clone().chain_update(token.expose()).finalize().into_bytes().into();
         if let Some(verdict) = self.verdicts.get(&slot).await {
-            if self.counts(&verdict) {
-                return Ok(verdict);
+            if self.is_fresh(&verdict) {
+                return self.unexpired(verdict);
             }
             self.verdicts.invalidate(&slot).await;
         }
@@ -113,12 +113,17 @@ impl Verifier {
                 Unverified::Refused => Error::PortalTokenRequired,
                 Unverified::Unavailable => Error::VerificationUnavailable,
             })?;
-        if self.counts(&verdict) { Ok(verdict) } else { Err(Error::PortalTokenRequired) }
+        // The process may have been suspended since it asked.
+        if self.is_fresh(&verdict) { self.unexpired(verdict) } else { Err(Error::VerificationUnavailable) }
     }
 
-    fn counts(&self, verdict: &Verdict) -> bool {
-        let is_fresh = self.ambient.since_boot().saturating_sub(verdict.asked) < VERDICT_LIFE;
-        is_fresh && verdict.expires_at.is_none_or(|end| self.ambient.now() < end)
+    fn is_fresh(&self, verdict: &Verdict) -> bool {
+        self.ambient.since_boot().saturating_sub(verdict.asked) < VERDICT_LIFE
+    }
+
+    fn unexpired(&self, verdict: Verdict) -> Result<Verdict, Error> {
+        let expired = verdict.expires_at.is_some_and(|end| self.ambient.now() >= end);
+        if expired { Err(Error::PortalTokenRequired) } else { Ok(verdict) }
     }
 
     async fn ask(&self, caller: &Caller) -> Result<Verdict, Unverified> {

@@ -49,7 +49,7 @@ impl ServiceKey {
 pub struct Caller {
     /// The `authorization` metadata. Never log it.
     pub authorization: Option<AsciiMetadataValue>,
-    /// Follows the request through every part.
+    /// Follows the request through every part, as asserted by an authenticated part.
     pub request_id: Option<AsciiMetadataValue>,
     /// Where the client is: as asserted by an authenticated part (absent: unknown), or else the connection's peer.
     pub client_ip: Option<IpAddr>,
@@ -79,7 +79,7 @@ impl Caller {
         let client_ip = if is_service { asserted_ip() } else { request.remote_addr().map(|peer| peer.ip()) };
         Self {
             authorization: metadata.get(AUTHORIZATION).cloned(),
-            request_id: metadata.get(REQUEST_ID).cloned(),
+            request_id: asserted(REQUEST_ID).cloned(),
             client_ip,
             client_agent: asserted(CLIENT_AGENT).cloned(),
             is_service,

@@ -11,6 +11,9 @@ use http::{HeaderMap, Request, Response};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 
+/// What stands for the name of an RPC that doesn't exist.
+const UNKNOWN: &str = "(unknown)";
+
 /// A part's routes with everything around them.
 #[derive(Clone, Debug)]
 pub struct Layered<S>(S);
@@ -59,6 +62,8 @@ where
 fn record(rpc: String, took: Duration, response: &Response<Body>) {
     // A reply with a body has its status in the trailers; an error of a unary call has it in the headers.
     let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    // A path that is no RPC of ours is a stranger's text: it may hold anything, and there are endlessly many.
+    let rpc = if code == Code::Unimplemented { UNKNOWN.to_owned() } else { rpc };
     tracing::debug!(rpc, ?code, micros = took.as_micros(), "rpc");
     let code = code.description();
     metrics::histogram!("portals_rpc_duration_seconds", "rpc" => rpc, "code" => code).record(took.as_secs_f64());

@@ -1,6 +1,6 @@
 //! Errors on the wire: [`Fault`] to `tonic::Status` and back, with `google.rpc.ErrorInfo` as the only truth.
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use tonic::{Code as Grpc, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -12,8 +12,12 @@ use crate::{
 
 const DOMAIN: &str = "portals";
 const CLASS: &str = "class";
-/// How many single faults travel: they go in the trailers, which have a limit, and nobody reads more.
+/// Errors travel in headers, whose whole list may have 16 KiB: the message percent-encoded, and all of it in base64 again.
+/// So these many single faults travel, of these many bytes in all, each of its texts cut.
 const MOST_VIOLATIONS: usize = 50;
+const MOST_VIOLATION_BYTES: usize = 5_000;
+const MOST_TEXT_BYTES: usize = 300;
+const MOST_MESSAGE_BYTES: usize = 1_000;
 /// What callers read of an error that is ours.
 const INTERNAL: &str = "Something went wrong on our side. Please report the request id";
 
@@ -23,13 +27,7 @@ pub fn to_status(fault: &dyn Fault) -> Status {
     let mut facts: HashMap<String, String> = fault.facts().into_iter().collect();
     facts.insert(CLASS.to_owned(), class.name().to_owned());
     let mut details = ErrorDetails::new();
-    let mut fields = Vec::new();
-    for (number, violation) in fault.violations().iter().take(MOST_VIOLATIONS).enumerate() {
-        fields.push(FieldViolation::new(&violation.field, &violation.message));
-        if let Some((line, column)) = violation.position {
-            facts.insert(format!("position.{number}"), format!("{line}:{column}"));
-        }
-    }
+    let (fields, omitted) = fields(fault.violations(), &mut facts);
     details.set_error_info(fault.reason().to_uppercase(), DOMAIN, facts);
     if !fields.is_empty() {
         details.set_bad_request(fields);
@@ -44,9 +42,37 @@ pub fn to_status(fault: &dyn Fault) -> Status {
         tracing::error!(reason = fault.reason(), error = fault_chain(fault), "internal error");
         INTERNAL.to_owned()
     } else {
-        fault.to_string()
+        let message = fault.to_string();
+        let message = cut(&message, MOST_MESSAGE_BYTES);
+        if omitted == 0 { message.into_owned() } else { format!("{message} ({omitted} more faults aren't listed)") }
     };
     Status::with_error_details(class.grpc(), message, details)
+}
+
+/// The faults that travel, their places put into `facts`, and how many don't travel.
+fn fields(violations: &[Violation], facts: &mut HashMap<String, String>) -> (Vec<FieldViolation>, usize) {
+    let (mut fields, mut bytes) = (Vec::new(), 0);
+    for (number, violation) in violations.iter().take(MOST_VIOLATIONS).enumerate() {
+        let (field, message) = (cut(&violation.field, MOST_TEXT_BYTES), cut(&violation.message, MOST_TEXT_BYTES));
+        bytes += field.len() + message.len();
+        if bytes > MOST_VIOLATION_BYTES {
+            break;
+        }
+        fields.push(FieldViolation::new(field, message));
+        if let Some((line, column)) = violation.position {
+            facts.insert(format!("position.{number}"), format!("{line}:{column}"));
+        }
+    }
+    let omitted = violations.len() - fields.len();
+    (fields, omitted)
+}
+
+/// The text, or as much of it as fits.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}…", text.get(..text.floor_char_boundary(most)).unwrap_or_default()))
 }
 
 fn fault_chain(fault: &dyn Fault) -> String {
@@ -177,6 +203,20 @@ mod tests {
         let refusal = Refusal::of(&to_status(&Broken(Code::Unprocessable, violations.clone())));
         assert_eq!((refusal.class, refusal.reason.as_str()), (Code::Unprocessable, "it_is_broken"));
         assert_eq!((refusal.message.as_str(), refusal.violations), ("it is broken", violations));
+    }
+
+    #[test]
+    fn an_error_fits_into_headers_whatever_is_wrong() {
+        let flood = (0..1_000).map(|n| Violation { position: Some((n, n)), ..Violation::new("v", "w".repeat(90)) });
+        for violations in [vec![Violation::new("ü".repeat(30_000), "x".repeat(30_000))], flood.collect()] {
+            let many = violations.len();
+            let status = to_status(&Broken(Code::Unprocessable, violations));
+            let headers: usize =
+                status.into_http::<()>().headers().iter().map(|(k, v)| k.as_str().len() + v.len() + 32).sum();
+            assert!(headers < 16_000, "{headers}");
+            let refusal = Refusal::of(&to_status(&Broken(Code::Unprocessable, vec![Violation::new("v", "w"); many])));
+            assert_eq!(refusal.violations.len(), many.min(50));
+        }
     }
 
     #[test]

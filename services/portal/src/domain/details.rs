@@ -36,6 +36,12 @@ impl Details {
             faults
                 .push(Violation::new("description", format!("must not be longer than {MOST_DESCRIPTION} characters")));
         }
+        // PostgreSQL can't keep them, and nobody means them.
+        let texts =
+            [("name", Some(&self.name)), ("description", self.description.as_ref()), ("query", Some(&self.query))];
+        for (field, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.contains('\0'))) {
+            faults.push(Violation::new(field, "must not contain NUL characters"));
+        }
         if let Err(fault) = Networks::parse(self.allowed_ip_addresses.as_deref().unwrap_or_default()) {
             faults.push(Violation::new("allowed_ip_addresses", format!("can't be used: {fault}")));
         }
@@ -81,6 +87,14 @@ mod tests {
         };
         let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|fault| fault.field).collect();
         assert_eq!(fields, ["name", "allowed_ip_addresses", "upstream", "slug"]);
+    }
+
+    #[test]
+    fn nul_characters_are_refused_everywhere() {
+        let bad =
+            Details { name: "a\0b".into(), description: Some("\0".into()), query: "{ a } # \0".into(), ..details() };
+        let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["name", "description", "query"]);
     }
 
     #[test]

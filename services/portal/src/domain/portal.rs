@@ -1,5 +1,6 @@
 //! A stored document with a URL.
 
+use chrono::TimeDelta;
 use kit::ambient::Instant;
 use uuid::Uuid;
 
@@ -50,7 +51,7 @@ impl Portal {
             upstream: _,
             strict_variables,
         } = details;
-        let Self { id, organization, created_at, created_by, .. } = self;
+        let Self { id, organization, created_at, updated_at, created_by, .. } = self;
         Self {
             id,
             organization,
@@ -63,7 +64,8 @@ impl Portal {
             strict_variables,
             version,
             created_at,
-            updated_at: now,
+            // Each change has its own time, by which one that is outdated is known.
+            updated_at: now.max(updated_at + TimeDelta::microseconds(1)),
             created_by,
         }
     }

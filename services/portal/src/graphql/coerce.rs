@@ -92,7 +92,11 @@ impl Coercion<'_> {
             }
             // The compiler keeps built-in scalars out of `types` when the schema doesn't use them.
             _ => scalar(name, value).unwrap_or_else(|value| {
-                self.fault(format!("must be {name}, but is {}", kind(&value)));
+                let message = match (name, &value) {
+                    ("Int", Value::Number(number)) if !number.is_f64() => "is beyond the 32 bits of Int".to_owned(),
+                    _ => format!("must be {name}, but is {}", kind(&value)),
+                };
+                self.fault(message);
                 value
             }),
         }
@@ -163,7 +167,7 @@ fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a fraction",
+        Value::Number(number) if number.is_f64() => "a fraction or beyond 64 bits",
         Value::Number(_) => "an integer",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",

@@ -7,6 +7,7 @@ use crate::{
     domain::{details::Details, id::PortalId, portal::Portal, slug::Slug},
     error::Error,
     service::Parts,
+    store::Unwritten,
 };
 
 pub(super) async fn handle(
@@ -17,9 +18,9 @@ pub(super) async fn handle(
     let caller = service.caller(&request);
     let (organization, details) = parse(request.into_inner());
     let authority = service.authorize(caller, &organization, CREATE_PORTAL, notes).await?;
-    let (slug, _document) = service.compiler.check(&details)?;
+    let (slug, document) = service.compiler.check(&details)?;
     if service.store.find_portal(authority.organization.id, slug.as_str()).await?.is_some() {
-        return Err(crate::store::Unwritten::SlugTaken.into());
+        return Err(Unwritten::SlugTaken.into());
     }
     let portal = new_portal(service, &authority, details, slug);
     // The token comes first: a portal without one would be of no use, a token without its portal opens nothing.
@@ -27,9 +28,13 @@ pub(super) async fn handle(
     let event =
         authority.event("PORTAL_CREATED", &portal, json!({ "slug": portal.slug.as_str(), "version": portal.version }));
     if let Err(unwritten) = service.store.create_portal(&portal, service.config.limits.portals, event).await {
-        forget_token(service, &authority, &portal).await;
+        // After a commit that broke off the portal may be there, and then the token must work.
+        if !matches!(unwritten, Unwritten::Unknown(_)) {
+            forget_token(service, &authority, &portal).await;
+        }
         return Err(unwritten.into());
     }
+    service.compiler.keep(&portal, document);
     service.catalog.changed();
     Ok(CreatePortalResponse { portal: Some(service.wire_portal(&authority.organization, portal)), token })
 }

@@ -20,12 +20,14 @@ pub(super) async fn handle(
     }
     service.catalog.changed();
     let by = Some(&authority.identity.user);
-    match service.verifier.revoke_portal(&authority.caller, portal.organization, portal.id, by).await {
-        Ok(()) => service.store.mark_revoked(portal.id).await?,
-        // The portal is closed, so its tokens open nothing; the sweep will revoke them.
-        Err(error) => {
-            tracing::warn!(portal = %portal.id.0, %error, "the tokens of a removed portal wait for revocation");
-        }
+    let revoked = service.verifier.revoke_portal(&authority.caller, portal.organization, portal.id, by).await;
+    let marked = match revoked {
+        Ok(()) => service.store.mark_revoked(portal.id).await.map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    // The portal is closed, so its tokens open nothing; the sweep will finish what is left.
+    if let Err(error) = marked {
+        tracing::warn!(portal = %portal.id.0, %error, "the tokens of a removed portal wait for revocation");
     }
     Ok(DeletePortalResponse {})
 }

@@ -34,7 +34,13 @@ pub(super) async fn handle(
 async fn change(service: &Parts, authority: &Authority, request: &UpdatePortalRequest) -> Result<Portal, Error> {
     let before = service.store.find_portal(authority.organization.id, &request.portal).await?.ok_or(Error::NoPortal)?;
     let details = merge(before.details(), request)?;
-    let (slug, _document) = service.compiler.check(&details)?;
+    // A document that stays isn't checked again: one that doesn't fit its schema any more mustn't hinder other changes.
+    let (slug, document) = if details.query == before.query {
+        (details.check().map_err(Error::Invalid)?, None)
+    } else {
+        let (slug, document) = service.compiler.check(&details)?;
+        (slug, Some(document))
+    };
     let after = before.clone().changed(details, slug, service.ambient.now());
     let fields = after.changed_fields(&before);
     if fields.is_empty() {
@@ -46,6 +52,9 @@ async fn change(service: &Parts, authority: &Authority, request: &UpdatePortalRe
         .update_portal(&before, &after, &authority.identity.user, event)
         .await
         .map_err(|unwritten: Unwritten| Error::from(unwritten))?;
+    if let Some(document) = document {
+        service.compiler.keep(&after, document);
+    }
     service.catalog.changed();
     Ok(after)
 }

@@ -6,13 +6,16 @@ use sea_orm::{
 };
 
 use super::{Store, entity::organization};
-use crate::domain::{id::OrganizationId, organization::Organization, page::Page};
+use crate::domain::{id::OrganizationId, organization::Organization, page::Page, slug::Slug};
 
 impl Store {
-    /// The organization of that slug.
+    /// The organization of that slug. What is no slug names none.
     pub(crate) async fn find_organization(&self, slug: &str) -> Result<Option<Organization>, DbErr> {
-        let row =
-            organization::Entity::find().filter(organization::Column::Slug.eq(slug)).one(self.database.read()).await?;
+        let Some(slug) = Slug::parse(slug) else { return Ok(None) };
+        let row = organization::Entity::find()
+            .filter(organization::Column::Slug.eq(slug.as_str()))
+            .one(self.database.read())
+            .await?;
         Ok(row.map(Organization::from))
     }
 

@@ -26,16 +26,23 @@ pub(crate) enum Unwritten {
     TooMany(u32),
     /// The portal was changed or removed since it was read.
     Outdated,
-    /// The database failed.
+    /// The database failed, and nothing was written.
     Database(DbErr),
+    /// The database failed while it committed: it may have been written.
+    Unknown(DbErr),
 }
 
 impl From<DbErr> for Unwritten {
     fn from(error: DbErr) -> Self {
-        match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => Self::SlugTaken,
-            _ => Self::Database(error),
-        }
+        Self::Database(error)
+    }
+}
+
+/// Why the row of a portal itself wasn't written: its slug is the only thing that others may have.
+fn refused(error: DbErr) -> Unwritten {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Unwritten::SlugTaken,
+        _ => Unwritten::Database(error),
     }
 }
 
@@ -47,9 +54,10 @@ pub(crate) struct Unrevoked {
 }
 
 impl Store {
-    /// The open portal of that slug.
+    /// The open portal of that slug. What is no slug names none.
     pub(crate) async fn find_portal(&self, organization: OrganizationId, slug: &str) -> Result<Option<Portal>, DbErr> {
-        let row = open(organization).filter(portal::Column::Slug.eq(slug)).one(self.database.read()).await?;
+        let Some(slug) = Slug::parse(slug) else { return Ok(None) };
+        let row = open(organization).filter(portal::Column::Slug.eq(slug.as_str())).one(self.database.read()).await?;
         Ok(row.map(Portal::from))
     }
 
@@ -71,9 +79,9 @@ impl Store {
         if open(portal.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooMany(most));
         }
-        row(portal).insert(&transaction).await?;
+        row(portal).insert(&transaction).await.map_err(refused)?;
         version(portal, &portal.created_by).insert(&transaction).await?;
-        Ok(self.finish(transaction, event).await?)
+        self.finish(transaction, event).await
     }
 
     /// Writes `after` over `before`, unless `before` isn't what is there any more; a new document also as a new version.
@@ -88,17 +96,17 @@ impl Store {
         let unchanged = portal::Column::UpdatedAt.eq(before.updated_at);
         let mut update = portal::Entity::update_many().filter(portal::Column::Uuid.eq(after.id.0)).filter(unchanged);
         update = update.filter(portal::Column::DeletedAt.is_null()).set(row(after));
-        if update.exec(&transaction).await?.rows_affected == 0 {
+        if update.exec(&transaction).await.map_err(refused)?.rows_affected == 0 {
             return Err(Unwritten::Outdated);
         }
         if after.version != before.version {
             version(after, by).insert(&transaction).await?;
         }
-        Ok(self.finish(transaction, event).await?)
+        self.finish(transaction, event).await
     }
 
     /// Closes a portal: nothing finds it any more. `false` if it was closed before.
-    pub(crate) async fn close_portal(&self, id: PortalId, event: Event) -> Result<bool, DbErr> {
+    pub(crate) async fn close_portal(&self, id: PortalId, event: Event) -> Result<bool, Unwritten> {
         let transaction = self.database.begin().await?;
         let now = Expr::value(self.ambient.now());
         let close = portal::Entity::update_many().col_expr(portal::Column::DeletedAt, now);
@@ -139,10 +147,10 @@ impl Store {
         transaction.commit().await
     }
 
-    async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), DbErr> {
+    async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), Unwritten> {
         audit::record(&transaction, &self.ambient, event).await?;
         changes::count(&transaction).await?;
-        transaction.commit().await
+        transaction.commit().await.map_err(Unwritten::Unknown)
     }
 }
 

@@ -86,12 +86,12 @@ fn values_that_fit_pass_and_are_brought_into_form() {
 fn values_that_do_not_fit_are_refused_with_their_path() {
     for (ty, given, path, message) in [
         ("Int", json!("3"), "v", "must be Int, but is a string"),
-        ("Int", json!(2_147_483_648_i64), "v", "must be Int, but is an integer"),
-        ("Int", json!(1.5), "v", "must be Int, but is a fraction"),
+        ("Int", json!(2_147_483_648_i64), "v", "is beyond the 32 bits of Int"),
+        ("Int", json!(1.5), "v", "must be Int, but is a fraction or beyond 64 bits"),
         ("Float", json!("1"), "v", "must be Float, but is a string"),
         ("String", json!(1), "v", "must be String, but is an integer"),
         ("Boolean", json!("true"), "v", "must be Boolean, but is a string"),
-        ("ID", json!(1.5), "v", "must be ID, but is a fraction"),
+        ("ID", json!(1.5), "v", "must be ID, but is a fraction or beyond 64 bits"),
         ("ID", json!(true), "v", "must be ID, but is a boolean"),
         ("E", json!("THREE"), "v", "must be a value of E, but is a string"),
         ("Int!", json!(null), "v", "must not be null (Int!)"),
