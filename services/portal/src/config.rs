@@ -9,9 +9,9 @@ use kit::{
 };
 
 /// How the portal service runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
-    /// Where the registry is kept, `sqlite:<file>` or `postgres://…`.
+    /// Where the registry is kept, `sqlite:<file>` or `postgres://…`. May hold a password: never shown.
     pub database_url: String,
     /// Where the built-in API keeps its rows; the registry's database unless set.
     pub pipelines_database_url: String,
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_url_that_cannot_be_called_is_refused() {
         let wrong = [("PORTAL_TOKEN__URL", "token:50051"), ("PORTAL_PUBLIC__URL", "portals.example")];
-        let problems = read(&wrong).unwrap_err();
+        let problems = read(&wrong).err().unwrap();
         assert!(
             problems.0.len() == 2 && wrong.iter().all(|(name, _)| problems.to_string().contains(name)),
             "{problems}"
