@@ -4,8 +4,15 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 3] =
-    ["portals/token/v1/token.proto", "portals/registry/v1/registry.proto", "portals/execution/v1/execution.proto"];
+const FILES: [&str; 7] = [
+    "portals/token/v1/token.proto",
+    "portals/credential/v1/credential.proto",
+    "portals/directory/v1/directory.proto",
+    "portals/directory/v1/operator.proto",
+    "portals/directory/v1/session.proto",
+    "portals/registry/v1/registry.proto",
+    "portals/execution/v1/execution.proto",
+];
 
 #[expect(clippy::disallowed_methods, reason = "Cargo says where to write in the environment")]
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,9 +1,6 @@
 //! What a started `standalone` prints: where it is, and a command that works when pasted. No credential.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use crate::{data_directory::DataDirectory, failure::Failure, first_start::HEADER_FILE};
 
@@ -12,7 +9,7 @@ pub(crate) fn started(directory: &DataDirectory, gateway: &str) -> Result<(), Fa
     let header = directory.file(HEADER_FILE);
     let data = directory.path().display();
     let hint = if header.exists() {
-        format!("\nTry:\n\n  curl -H {} {gateway}/v2/organizations\n\n", shell_word(&header))
+        format!("\nTry:\n\n  curl -H {} {gateway}/v2/organizations\n\n", shell_word(&format!("@{}", header.display())))
     } else {
         String::new()
     };
@@ -20,11 +17,10 @@ pub(crate) fn started(directory: &DataDirectory, gateway: &str) -> Result<(), Fa
     io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::because("can't print", error))
 }
 
-/// `@path` as one word of a POSIX shell.
-fn shell_word(path: &Path) -> String {
-    let word = format!("@{}", path.display());
+/// A text as one word of a POSIX shell.
+pub(crate) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@/._-".contains(c);
-    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -33,7 +29,7 @@ mod tests {
 
     #[test]
     fn a_path_stays_one_word_of_the_shell() {
-        assert_eq!(shell_word(Path::new("portals-data/auth.header")), "@portals-data/auth.header");
-        assert_eq!(shell_word(Path::new("it's mine/a")), r"'@it'\''s mine/a'");
+        assert_eq!(shell_word("@portals-data/auth.header"), "@portals-data/auth.header");
+        assert_eq!(shell_word("@it's mine/a"), r"'@it'\''s mine/a'");
     }
 }

@@ -124,7 +124,7 @@ impl Parts {
     pub(crate) async fn open(roles: &Roles, ambient: &Ambient, tasks: &Tasks) -> Result<Self, Failure> {
         let mut parts = Self::default();
         if let Some(config) = &roles.token {
-            let opened = token::Service::open(config.clone(), ambient.clone()).await;
+            let opened = token::Service::open(config.clone(), ambient.clone(), tasks).await;
             parts.token = Some(opened.map_err(|error| Failure::because("can't start", error))?);
         }
         if let Some(config) = &roles.portal {
@@ -158,7 +158,7 @@ impl Parts {
         let mut addresses = Addresses::default();
         if let (Some(service), Some(config)) = (&self.token, &roles.token) {
             let served =
-                Served::start(tasks, &config.grpc_listen, service.routes(), &[token::NAME], contracts::DESCRIPTORS)
+                Served::start(tasks, &config.grpc_listen, service.routes(), &token::NAMES, contracts::DESCRIPTORS)
                     .await;
             addresses.token_grpc = Some(served.map_err(failed)?.address);
         }
@@ -193,11 +193,38 @@ impl Parts {
     }
 }
 
-fn remote(url: Option<&str>, part: &str) -> Result<Peer, Failure> {
+/// A service in another process.
+pub(crate) fn remote(url: Option<&str>, part: &str) -> Result<Peer, Failure> {
     const CONNECT: Duration = Duration::from_secs(2);
+    // After a partition that closes no connection TCP takes minutes to notice, and until then every RPC goes into the void.
+    // With these it is noticed within 4 s, and whoever calls next connects anew; idle connections too, for the next call
+    // mustn't be the one that finds out. Only parts of ours are called, which answer pings however many there are.
+    const PING: Duration = Duration::from_secs(2);
+    const PONG: Duration = Duration::from_secs(2);
     let url = url.ok_or_else(|| Failure::Plain(format!("where the {part} service is isn't set")))?;
     let endpoint = Endpoint::from_shared(url.to_owned());
     let endpoint =
         endpoint.map_err(|error| Failure::because(format!("{url} is no address of the {part} service"), error))?;
-    Ok(Peer::remote(&endpoint.connect_timeout(CONNECT).tcp_nodelay(true)))
+    let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
+    let endpoint = endpoint.http2_keep_alive_interval(PING).keep_alive_timeout(PONG).keep_alive_while_idle(true);
+    Ok(Peer::remote(&endpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::token::v1::{ReportUsesRequest, token_service_client::TokenServiceClient};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_of_a_part_that_has_fallen_silent_breaks_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut client = TokenServiceClient::new(remote(Some(&url), "token").unwrap());
+        let call = client.report_uses(ReportUsesRequest::default());
+        // It accepts, and never says a word.
+        let (silent, broken) = tokio::join!(listener.accept(), tokio::time::timeout(Duration::from_secs(30), call));
+        assert!(silent.is_ok());
+        assert!(broken.unwrap().is_err());
+    }
 }

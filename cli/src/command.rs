@@ -5,11 +5,16 @@ use std::{io, io::Write, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::{
     config::{Environment, environment},
-    telemetry::{self, Format},
+    telemetry::{self, Format, Telemetry},
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{assembly, failure::Failure, roles::Roles, standalone};
+use crate::{
+    admin::{self, Admin},
+    assembly,
+    failure::Failure,
+    roles::Roles,
+    standalone,
+};
 
 /// Stored GraphQL documents, each behind a URL and a credential that can do nothing but run it.
 #[derive(Debug, Parser)]
@@ -43,6 +48,8 @@ enum Command {
         #[arg(default_values = ["token", "portal", "gateway"])]
         roles: Vec<Role>,
     },
+    /// Make users, organizations and API access tokens in a running installation; rotate its keys.
+    Admin(Admin),
 }
 
 /// A part of the system.
@@ -75,18 +82,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = environment();
     match arguments.command.unwrap_or(Command::Standalone(arguments.standalone)) {
         Command::Standalone(options) => {
-            let metrics = start_telemetry(&environment, Format::Text)?;
-            standalone::run(options, environment, metrics).await
+            let telemetry = start_telemetry(&environment, Format::Text)?;
+            standalone::run(options, environment, telemetry.metrics.clone()).await
         }
         Command::Run { roles } => {
             let (roles, _shown) = Roles::read(&roles, &environment)?;
-            let metrics = start_telemetry(&environment, Format::Json)?;
-            assembly::run(roles, metrics).await
+            let telemetry = start_telemetry(&environment, Format::Json)?;
+            assembly::run(roles, telemetry.metrics.clone()).await
         }
         Command::Migrate { roles } => {
             let roles = Roles::read_for_migration(&roles, &environment)?;
             assembly::migrate(&roles).await
         }
+        Command::Admin(admin) => admin::run(admin, environment).await,
         Command::CheckConfig { roles } => {
             let (_roles, shown) = Roles::read(&roles, &environment)?;
             let lines: String = shown.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -96,9 +104,44 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// `RUST_LOG` filters the log and `PORTALS_LOG` chooses its form, `text` or `json`.
-fn start_telemetry(environment: &Environment, default: Format) -> Result<PrometheusHandle, Failure> {
+fn start_telemetry(environment: &Environment, default: Format) -> Result<Telemetry, Failure> {
     let filter = environment.get("RUST_LOG").map_or("info,sqlx=warn,sea_orm_migration=warn", String::as_str);
     let format = environment.get("PORTALS_LOG").map_or(Ok(default), |format| format.parse());
     let format = format.map_err(|why| Failure::Plain(format!("PORTALS_LOG {why}")))?;
     telemetry::start(format, filter).map_err(|error| Failure::because("telemetry can't start", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_password_is_an_argument() {
+        let reset = ["portals", "admin", "reset-password", "--email", "a@b.c"];
+        let parse = |more: &[&str]| Arguments::try_parse_from(reset.iter().chain(more)).is_ok();
+        assert!(parse(&[]) && parse(&["--password-stdin"]) && parse(&["--password-file", "file"]));
+        assert!(!parse(&["--password", "x"]) && !parse(&["--password-stdin", "x"]));
+        assert!(!parse(&["--password-stdin", "--password-file", "file"]));
+    }
+
+    #[test]
+    fn the_data_directory_can_be_named_before_and_behind_the_command_and_has_no_default() {
+        let named = |words: &str| match Arguments::try_parse_from(words.split(' ')).unwrap().command.unwrap() {
+            Command::Admin(admin) => admin.data_dir,
+            other => panic!("{other:?}"),
+        };
+        for words in ["--data-dir d list-users", "list-users --data-dir d", "rotate-key token --data-dir d"] {
+            assert_eq!(named(&format!("portals admin {words}")), Some("d".into()), "{words}");
+        }
+        assert_eq!(named("portals admin list-users"), None);
+        let both = "portals admin rotate-key token --file f --data-dir d";
+        assert!(Arguments::try_parse_from(both.split(' ')).is_err());
+    }
 }

@@ -5,15 +5,23 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use kit::{ambient::Ambient, keys::RootKey};
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 
 use crate::failure::Failure;
 
 const LOCK: &str = "lock";
 const GROUP_AND_OTHERS: u32 = 0o077;
+/// How often, and how far apart, a lock is tried that is held: [`is_open`] holds it for a moment.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// An open data directory. No other process has it open.
 #[derive(Debug)]
@@ -32,8 +40,7 @@ impl DataDirectory {
         close_to_others(path).map_err(|error| failed("can be read by others: use `chmod 700`", error))?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK));
         let lock = lock.map_err(|error| failed("can't be written", error))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| failed("is in use by another process", io::Error::from(error)))?;
+        hold(&lock).map_err(|error| failed("is in use by another process", io::Error::from(error)))?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -61,22 +68,56 @@ impl DataDirectory {
                 database.display()
             )));
         }
-        let id = format!("k{}", ambient.now().format("%Y%m%d%H%M%S"));
-        self.write(name, RootKey::new(id, ambient.bytes()).to_line().as_bytes())
+        self.write(name, RootKey::new(key_id(ambient), ambient.bytes()).to_line().as_bytes())
     }
 
     /// Writes the file `name` (mode 0600) as a whole or not at all, and on disk when this returns.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        let new = self.file(&format!("{name}.new"));
         let write = || -> io::Result<()> {
-            let new = self.file(&format!("{name}.new"));
             let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
             file.write_all(content)?;
             file.sync_all()?;
             fs::rename(&new, self.file(name))?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|error| Failure::because(format!("{} can't be written", self.file(name).display()), error))
+        let written = write().inspect_err(|_| {
+            // What is written here is secret, and nobody would look for it there.
+            let _gone_or_in_vain = fs::remove_file(&new);
+        });
+        written.map_err(|error| Failure::because(format!("{} can't be written", self.file(name).display()), error))
     }
+
+    /// Removes the file `name`, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Failure> {
+        match fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Failure::because(format!("{} can't be removed", self.file(name).display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether some process has the data directory at `path` open.
+pub(crate) fn is_open(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK));
+    lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+}
+
+/// The id of a key that is made now: of two, the later one is the greater.
+pub(crate) fn key_id(ambient: &Ambient) -> String {
+    format!("k{}", ambient.now().format("%Y%m%d%H%M%S"))
+}
+
+fn hold(lock: &File) -> Result<(), Errno> {
+    for _ in 1..TRIES {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => thread::sleep(BETWEEN_TRIES),
+            done => return done,
+        }
+    }
+    flock(lock, FlockOperation::NonBlockingLockExclusive)
 }
 
 /// Takes a directory from group and others.

@@ -28,6 +28,11 @@ impl Failure {
         Self::Caused(what.into(), cause.into())
     }
 
+    /// A failure that another one says in full.
+    pub(crate) fn of(failure: impl Error + 'static) -> Self {
+        Self::Plain(chain(&failure))
+    }
+
     /// Says it on standard error.
     pub(crate) fn report(&self) -> ExitCode {
         // There is nobody left to tell when standard error is closed.

@@ -1,5 +1,6 @@
 //! `portals`: the one binary. Every part of the system, in any combination of roles.
 
+mod admin;
 mod announce;
 mod assembly;
 mod built_in;
@@ -8,6 +9,7 @@ mod data_directory;
 mod failure;
 mod first_start;
 mod roles;
+mod running;
 mod standalone;
 
 use std::process::ExitCode;

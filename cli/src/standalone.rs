@@ -1,11 +1,11 @@
 //! Everything in one process, with its data in one directory and no setting required.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use kit::{
     ambient::Ambient,
     boot::{Tasks, serve_admin},
-    config::Environment,
+    config::{Environment, Problem, Problems},
     db::Database,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -20,6 +20,7 @@ use crate::{
     failure::Failure,
     first_start::{self, Urls},
     roles::Roles,
+    running::{self, Running},
 };
 
 const LISTEN: &str = "127.0.0.1:8080";
@@ -37,8 +38,10 @@ pub(crate) async fn run(
     let tasks = Tasks::default();
     // Outlives the parts: it holds the lock.
     let directory = DataDirectory::open(&options.data_dir)?;
+    running::remove(&directory)?;
     let start = start(&options, environment, &directory, &tasks, metrics);
-    assembly::until_stopped(&tasks, Box::pin(start)).await
+    let ended = assembly::until_stopped(&tasks, Box::pin(start)).await;
+    ended.and(running::remove(&directory))
 }
 
 async fn start(
@@ -53,7 +56,8 @@ async fn start(
     let public = assembly::listen(listen.as_deref().unwrap_or(LISTEN)).await?;
     let [own_token_keys, own_portal_keys] =
         ["TOKEN_KEYS__FILE", "PORTAL_KEYS__FILE"].map(|name| environment.contains_key(name));
-    let environment = complete(environment, options, directory, address(&public)?, &ambient);
+    require_public_url(&environment, options, address(&public)?)?;
+    let environment = complete(environment, options, address(&public)?, &ambient);
     let (roles, _shown) = Roles::read(&[Role::Token, Role::Portal, Role::Gateway], &environment)?;
     if !own_token_keys {
         directory.ensure_key("token.key", "token.db", &ambient)?;
@@ -64,9 +68,12 @@ async fn start(
     assembly::migrate(&roles).await?;
     let parts = Parts::open(&roles, &ambient, tasks).await?;
     let urls = serve(&parts, &roles, tasks, &public, &metrics).await?;
+    let running = Running::new(&urls, &environment);
     let gateway_url = urls.gateway.clone();
     let letters = roles.token.map(|config| config.letters).unwrap_or_default();
     first_start::ensure(directory, &parts, &ambient, &letters, urls).await?;
+    // Before the gateway answers: whoever sees it answer may run `portals admin` at once.
+    running.write(directory)?;
     if let Some(gateway) = &parts.gateway {
         gateway.serve(tasks, public);
     }
@@ -107,30 +114,42 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(|error| Failure::because("a listener has no address", error))
 }
 
+/// The settings of an installation in `data_dir`, as far as they don't depend on where it listens.
+pub(crate) fn settings(environment: Environment, data_dir: &Path, ambient: &Ambient) -> Environment {
+    let options = Standalone { data_dir: data_dir.to_owned(), listen: None, public_url: None };
+    complete(environment, &options, SocketAddr::from(([127, 0, 0, 1], 0)), ambient)
+}
+
+/// Refuses to guess what callers call this: an address that stands for every one of the machine's is none of them.
+fn require_public_url(environment: &Environment, options: &Standalone, public: SocketAddr) -> Result<(), Problems> {
+    let is_said = options.public_url.is_some() || is_set(environment, "GATEWAY_PUBLIC__URL");
+    if is_said || !public.ip().to_canonical().is_unspecified() {
+        return Ok(());
+    }
+    Err(Problems(vec![Problem::Other(format!(
+        "{public} is no address that anybody can call: say with --public-url (or GATEWAY_PUBLIC__URL) what callers call this, \
+         such as https://portals.example.com"
+    ))]))
+}
+
 /// The environment with everything that it leaves open.
-fn complete(
-    mut environment: Environment,
-    options: &Standalone,
-    directory: &DataDirectory,
-    public: SocketAddr,
-    ambient: &Ambient,
-) -> Environment {
-    let file = |name| directory.file(name).display().to_string();
-    let database = |name| Database::sqlite_url(&directory.file(name));
+fn complete(mut environment: Environment, options: &Standalone, public: SocketAddr, ambient: &Ambient) -> Environment {
+    let file = |name| options.data_dir.join(name).display().to_string();
+    let database = |name| Database::sqlite_url(&options.data_dir.join(name));
     if let Some(url) = &options.public_url {
         environment.insert("GATEWAY_PUBLIC__URL".to_owned(), url.clone());
         environment.insert("PORTAL_PUBLIC__URL".to_owned(), url.clone());
     }
     environment.insert("GATEWAY_HTTP__LISTEN".to_owned(), public.to_string());
+    let public_url = environment.get("GATEWAY_PUBLIC__URL").cloned().unwrap_or_else(|| format!("http://{public}"));
     let own_portal_database = is_set(&environment, "PORTAL_DATABASE__URL");
     let mut default = |name: &str, value: String| {
         if !is_set(&environment, name) {
             environment.insert(name.to_owned(), value);
         }
     };
-    let url = format!("http://{public}");
-    default("GATEWAY_PUBLIC__URL", url.clone());
-    default("PORTAL_PUBLIC__URL", url);
+    default("GATEWAY_PUBLIC__URL", public_url.clone());
+    default("PORTAL_PUBLIC__URL", public_url);
     default("TOKEN_DATABASE__URL", database("token.db"));
     default("PORTAL_DATABASE__URL", database("portal.db"));
     if !own_portal_database {
@@ -158,4 +177,42 @@ fn share_service_key(environment: &mut Environment, ambient: &Ambient) {
 
 fn is_set(environment: &Environment, name: &str) -> bool {
     environment.contains_key(name) || environment.contains_key(&format!("{name}_FILE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(listen: &str, public_url: Option<&str>, set: &[(&str, &str)]) -> Result<Environment, String> {
+        let environment = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let public_url = public_url.map(ToOwned::to_owned);
+        let options = Standalone { data_dir: "data".into(), listen: None, public_url };
+        let listen = listen.parse().unwrap();
+        require_public_url(&environment, &options, listen).map_err(|problems| problems.to_string())?;
+        Ok(complete(environment, &options, listen, &Ambient::system()))
+    }
+
+    #[test]
+    fn every_address_of_a_machine_is_no_public_one() {
+        let url = "https://p.example";
+        for listen in ["0.0.0.0:8080", "[::]:8080", "[::ffff:0.0.0.0]:8080"] {
+            let refused = asked(listen, None, &[("PORTAL_PUBLIC__URL", url)]).unwrap_err();
+            assert!(refused.contains("--public-url"), "{refused}");
+            assert!(asked(listen, Some(url), &[]).is_ok());
+            assert!(asked(listen, None, &[("GATEWAY_PUBLIC__URL", url)]).is_ok());
+        }
+    }
+
+    #[test]
+    fn both_parts_have_the_same_public_url_unless_they_are_told() {
+        let urls = |environment: Environment| {
+            ["GATEWAY_PUBLIC__URL", "PORTAL_PUBLIC__URL"].map(|name| environment.get(name).cloned().unwrap())
+        };
+        let (url, own) = ("https://p.example", "http://127.0.0.1:8080");
+        assert_eq!(urls(asked("127.0.0.1:8080", None, &[]).unwrap()), [own; 2]);
+        assert_eq!(urls(asked("127.0.0.1:8080", Some(url), &[]).unwrap()), [url; 2]);
+        assert_eq!(urls(asked("127.0.0.1:8080", None, &[("GATEWAY_PUBLIC__URL", url)]).unwrap()), [url; 2]);
+        let portal = ("PORTAL_PUBLIC__URL", "https://q.example");
+        assert_eq!(urls(asked("127.0.0.1:8080", None, &[portal]).unwrap()), [own, portal.1]);
+    }
 }

@@ -48,6 +48,14 @@ impl Arrival {
         Error::Unauthenticated(Challenge { realm, presented: self.presented })
     }
 
+    /// The same request with another credential than its `Authorization` header, or with none. `presented` is what
+    /// [`Challenge`] is told.
+    pub(crate) fn with_credential(mut self, credential: Option<AsciiMetadataValue>, presented: bool) -> Self {
+        self.caller.authorization = credential;
+        self.presented = presented;
+        self
+    }
+
     /// Refuses a request without an `Authorization` header. Whether one counts is for the services to say.
     pub(crate) fn require_credential(&self, realm: Realm) -> Result<(), Error> {
         if self.presented { Ok(()) } else { Err(self.challenge(realm)) }

@@ -1,4 +1,4 @@
-//! Bodies of requests: announced as JSON, bounded in size and time.
+//! Bodies of requests: announced as what the route takes, bounded in size and time.
 
 use std::time::Duration;
 
@@ -26,19 +26,50 @@ pub(crate) struct Bounds {
     pub(crate) patience: Duration,
 }
 
+/// What a body is announced as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// `application/json`, with any parameters.
+    Json,
+    /// `application/x-www-form-urlencoded`, with any parameters.
+    Form,
+}
+
 /// Reads a body that must be announced as JSON unless it is empty: 415, then 413.
 pub(crate) async fn read(request: Request, bounds: Bounds) -> Result<Bytes, Error> {
+    read_as(request, bounds, |media| media == Media::Json, "application/json").await
+}
+
+/// Reads a form. See [`read`].
+pub(crate) async fn read_form(request: Request, bounds: Bounds) -> Result<Bytes, Error> {
+    read_as(request, bounds, |media| media == Media::Form, "application/x-www-form-urlencoded").await
+}
+
+/// Reads JSON or a form, and says which; an empty body that isn't announced counts as JSON. See [`read`].
+pub(crate) async fn read_either(request: Request, bounds: Bounds) -> Result<(Media, Bytes), Error> {
+    let media = announced(request.headers()).unwrap_or(Media::Json);
+    let wanted = "application/json or application/x-www-form-urlencoded";
+    Ok((media, read_as(request, bounds, |_| true, wanted).await?))
+}
+
+async fn read_as(
+    request: Request,
+    bounds: Bounds,
+    is_taken: impl FnOnce(Media) -> bool,
+    wanted: &'static str,
+) -> Result<Bytes, Error> {
     let (parts, body) = request.into_parts();
     let hint = HttpBody::size_hint(&body);
     if hint.exact() == Some(0) {
         return Ok(Bytes::new());
     }
-    let mut body = Incoming { body, is_json: is_json(&parts.headers), most: bounds.bytes };
+    let is_taken = announced(&parts.headers).is_some_and(is_taken);
+    let mut body = Incoming { body, is_taken, wanted, most: bounds.bytes };
     let read = match body.admit(hint.lower()) {
         Ok(()) => tokio::time::timeout(bounds.patience, body.gather()).await.unwrap_or(Err(Error::BodyTimeout)),
         Err(refused) => Err(refused),
     };
-    let refused = matches!(read, Err(Error::UnsupportedMediaType | Error::BodyTooLarge(_)));
+    let refused = matches!(read, Err(Error::UnsupportedMediaType(_) | Error::BodyTooLarge(_)));
     // A client that waits for "100 Continue" hasn't written anything, and reading would tell it to.
     if refused && hint.lower() <= MOST_DISCARDED_BYTES && !parts.headers.contains_key(header::EXPECT) {
         let _in_vain = tokio::time::timeout(MOST_DISCARDING, body.discard()).await;
@@ -48,15 +79,16 @@ pub(crate) async fn read(request: Request, bounds: Bounds) -> Result<Bytes, Erro
 
 struct Incoming {
     body: Body,
-    is_json: bool,
+    is_taken: bool,
+    wanted: &'static str,
     most: usize,
 }
 
 impl Incoming {
     /// Whether a body of at least `bytes` is taken.
     fn admit(&self, bytes: u64) -> Result<(), Error> {
-        if bytes > 0 && !self.is_json {
-            return Err(Error::UnsupportedMediaType);
+        if bytes > 0 && !self.is_taken {
+            return Err(Error::UnsupportedMediaType(self.wanted));
         }
         if bytes > self.most as u64 {
             return Err(Error::BodyTooLarge(self.most));
@@ -101,9 +133,13 @@ impl Incoming {
     }
 }
 
-/// `application/json`, with any parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+fn announced(headers: &HeaderMap) -> Option<Media> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split_once(';').map_or(value, |(essence, _)| essence);
-    essence.trim().eq_ignore_ascii_case("application/json")
+    let essence = value.split_once(';').map_or(value, |(essence, _)| essence).trim();
+    let is = |name: &str| essence.eq_ignore_ascii_case(name);
+    match () {
+        () if is("application/json") => Some(Media::Json),
+        () if is("application/x-www-form-urlencoded") => Some(Media::Form),
+        () => None,
+    }
 }

@@ -34,8 +34,8 @@ pub struct Config {
 
 /// How much a stranger may use.
 ///
-/// `upstream_body_bytes` and `auth_body_bytes` belong to routes that aren't served yet (`/upstreams`, `/tokens`, `/codes`).
-/// They are read from now on, so that no installation has to learn them later.
+/// `upstream_body_bytes` belongs to a route that isn't served yet (`/upstreams`). It is read from now on, so that no
+/// installation has to learn it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The body of a portal call, in bytes.
@@ -44,7 +44,7 @@ pub struct Limits {
     pub rest_body_bytes: usize,
     /// The body of a request that stores an upstream with its schema, in bytes.
     pub upstream_body_bytes: usize,
-    /// The body of a request for a token or a code, in bytes.
+    /// The body of a request for a token or a code, or of a form of the console, in bytes.
     pub auth_body_bytes: usize,
     /// Request line and headers, in bytes; 8 KiB or more.
     pub header_bytes: usize,
@@ -75,13 +75,18 @@ impl Default for Limits {
 }
 
 impl Config {
+    /// Whether all clients look like one: TLS ends at a proxy, whose address is then everybody's unless it is trusted.
+    pub(crate) fn hides_clients(&self) -> bool {
+        self.public_url.starts_with("https:") && self.trusted_proxies.is_empty()
+    }
+
     /// Reads the settings that begin with `GATEWAY_`. Also answers them as they count, secrets not shown.
     pub fn read(environment: &Environment) -> Result<(Self, Vec<(String, String)>), Problems> {
         let mut settings = Settings::new("GATEWAY", environment);
         let listen = settings.required("HTTP__LISTEN");
-        let public_url = settings.required_base_url("PUBLIC__URL");
+        let public_url = settings.public_url("PUBLIC__URL");
         let service_key = settings.parsed_secret("SERVICE__KEY");
-        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.base_url(key));
+        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key));
         let admin_listen = settings.optional("ADMIN__LISTEN");
         let trusted_proxies = settings.optional("HTTP__TRUSTED_PROXIES").unwrap_or_default();
         let limits = limits(&mut settings);
@@ -151,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_nobody_trusts_is_noticed() {
+        for (url, proxies, expected) in [
+            ("https://portals.example", "", true),
+            ("https://portals.example", "10.0.0.0/8", false),
+            ("http://127.0.0.1:8080", "", false),
+        ] {
+            let (config, _) =
+                read(&[("GATEWAY_PUBLIC__URL", url), ("GATEWAY_HTTP__TRUSTED_PROXIES", proxies)]).unwrap();
+            assert_eq!(config.hides_clients(), expected, "{url} {proxies}");
+        }
+    }
+
+    #[test]
     fn every_setting_counts() {
         let (config, _) = read(&[
             ("GATEWAY_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
@@ -168,13 +186,15 @@ mod tests {
     fn every_problem_is_named() {
         let Problems(problems) = read(&[
             ("GATEWAY_TOKEN__URL", "ftp://token"),
+            ("GATEWAY_PORTAL__URL", "https://portal:1"),
+            ("GATEWAY_PUBLIC__URL", "https://portals.example/console"),
             ("GATEWAY_LIMITS__HEADER_BYTES", "100"),
             ("GATEWAY_LIMITS__IN_FLIGHT", "0"),
             ("GATEWAY_LIMITS__BODY_TIMEOUT_MS", "0"),
             ("GATEWAY_NO__SUCH", "1"),
         ])
         .unwrap_err();
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert_eq!(problems.len(), 7, "{problems:?}");
         let Problems(problems) = Config::read(&Environment::new()).unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
     }

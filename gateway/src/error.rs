@@ -3,6 +3,7 @@
 //! A handler answers `Err(Error)`; the [`shell`](crate::shell) around it, which knows the request id, has it written as
 //! JSON in [`render`].
 
+mod dialect;
 mod render;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use kit::{error::Violation, grpc::Refusal, json::NotAnObject};
 
+pub(crate) use self::dialect::Dialect;
 use crate::realm::Challenge;
 
 /// Why a request isn't answered as asked.
@@ -25,9 +27,9 @@ pub(crate) enum Error {
     /// A credential stands in the URL, where it ends up in logs and histories.
     #[error("Credentials don't belong in a URL. Please send them in the Authorization header, and replace this one")]
     CredentialInUrl,
-    /// A body that isn't announced as JSON.
-    #[error("The content type must be application/json")]
-    UnsupportedMediaType,
+    /// A body that isn't announced as what the route takes.
+    #[error("The content type must be {0}")]
+    UnsupportedMediaType(&'static str),
     /// A body over this many bytes.
     #[error("The body is larger than {0} bytes")]
     BodyTooLarge(usize),
@@ -43,12 +45,30 @@ pub(crate) enum Error {
     /// A body that is a JSON object, but no GraphQL request.
     #[error("The body isn't a GraphQL request: {0}")]
     NotAQuery(String),
-    /// A query parameter that can't be read.
-    #[error("The parameter {0} must be a whole number")]
-    InvalidParameter(&'static str),
+    /// A query parameter that can't be read, and what it must be.
+    #[error("The parameter {0} must be {1}")]
+    InvalidParameter(&'static str, &'static str),
     /// Members of the body that can't be accepted.
     #[error("Validation failed: {}", sentences(.0))]
     Invalid(Vec<Violation>),
+    /// No such thing: a sentence.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// A request for a token or a code that can't be read (RFC 6749 §5.2): a sentence.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// A request for a token by a way that isn't offered (RFC 6749 §5.2).
+    #[error("The grant type must be client_credentials, device_code or urn:ietf:params:oauth:grant-type:device_code")]
+    UnsupportedGrantType,
+    /// A form that wasn't sent by a page of ours.
+    #[error("This form wasn't sent by a page of this site. Please open {0}/console/ and try again")]
+    ForeignForm(String),
+    /// A sign-in where the session would travel in the clear.
+    #[error(
+        "Signing in is off: {0} is plain HTTP, over which anybody on the way could take the session. Whoever runs this \
+         installation can put TLS in front of it and set GATEWAY_PUBLIC__URL (--public-url) to the https address"
+    )]
+    InsecureSite(String),
     /// No credential, or one that doesn't count.
     #[error("{}", .0.message())]
     Unauthenticated(Challenge),
@@ -63,7 +83,7 @@ pub(crate) enum Error {
     Internal,
 }
 
-fn not_an_object(why: &NotAnObject) -> String {
+pub(crate) fn not_an_object(why: &NotAnObject) -> String {
     match why {
         NotAnObject::Syntax(error) => format!("The body isn't valid JSON: {error}"),
         NotAnObject::Kind => "The body must be a JSON object".to_owned(),
@@ -78,16 +98,19 @@ fn sentences(violations: &[Violation]) -> String {
 impl Error {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::CredentialInUrl
             | Self::BodyBroken(_)
             | Self::NotAnObject(_)
             | Self::NotAQuery(_)
-            | Self::InvalidParameter(_) => StatusCode::BAD_REQUEST,
+            | Self::InvalidParameter(..)
+            | Self::InvalidRequest(_)
+            | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
+            Self::ForeignForm(_) | Self::InsecureSite(_) => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal, _) => {
@@ -101,16 +124,20 @@ impl Error {
     /// The stable `code`, listed in `docs/errors.md`.
     fn code(&self) -> &str {
         match self {
-            Self::NotFound => "not_found",
+            Self::NotFound | Self::Missing(_) => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::CredentialInUrl => "credential_in_url",
-            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken(_) | Self::NotAnObject(_) | Self::NotAQuery(_) => "invalid_body",
-            Self::InvalidParameter(_) => "invalid_parameter",
+            Self::InvalidParameter(..) => "invalid_parameter",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::ForeignForm(_) => "foreign_form",
+            Self::InsecureSite(_) => "insecure_site",
             Self::Invalid(_) => "validation_failed",
-            Self::Unauthenticated(_) => "authentication_required",
+            Self::Unauthenticated(challenge) => challenge.code(),
             Self::Refused(refusal, _) => &refusal.reason,
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",

@@ -4,10 +4,16 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::Router;
 use contracts::{
+    credential::v1::credential_service_client::CredentialServiceClient,
+    directory::v1::{
+        GetApiTokenRequest, directory_service_client::DirectoryServiceClient,
+        session_service_client::SessionServiceClient,
+    },
     execution::v1::execution_service_client::ExecutionServiceClient,
-    registry::v1::registry_service_client::RegistryServiceClient, token::v1::token_service_client::TokenServiceClient,
+    registry::v1::registry_service_client::RegistryServiceClient,
+    token::v1::token_service_client::TokenServiceClient,
 };
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use kit::{
     ambient::Ambient,
     boot::Tasks,
@@ -18,13 +24,17 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tonic::{Response, Status};
 
 use crate::{
-    arrival::Arrival, body::Bounds, config::Config, error::Error, realm::Realm, reply::put_figures, routes, serve,
+    arrival::Arrival, body::Bounds, config::Config, error::Error, members::Members, realm::Realm, reply::put_figures,
+    routes, serve, site::Site,
 };
 
 /// A portal call: the service's own limit of 30 s for the upstream, and time for the rest.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(35);
 /// Every other RPC.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a service says to those who aren't one: nothing that a client of ours could do anything about.
+const SERVICE_KEY_REQUIRED: &str = "service_key_required";
 
 /// Public JSON in, gRPC out. Clones share everything.
 #[derive(Clone)]
@@ -33,7 +43,11 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     config: Config,
     ambient: Ambient,
+    site: Site,
     tokens: TokenServiceClient<Peer>,
+    credentials: CredentialServiceClient<Peer>,
+    directory: DirectoryServiceClient<Peer>,
+    sessions: SessionServiceClient<Peer>,
     registry: RegistryServiceClient<Peer>,
     execution: ExecutionServiceClient<Peer>,
     in_flight: Semaphore,
@@ -46,7 +60,11 @@ impl Gateway {
         let in_flight = Semaphore::new(config.limits.in_flight.min(Semaphore::MAX_PERMITS));
         Self(Arc::new(Inner {
             ambient,
-            tokens: TokenServiceClient::new(token),
+            site: Site::of(&config.public_url),
+            tokens: TokenServiceClient::new(token.clone()),
+            credentials: CredentialServiceClient::new(token.clone()),
+            directory: DirectoryServiceClient::new(token.clone()),
+            sessions: SessionServiceClient::new(token),
             // A page of a hundred portals with large documents is more than tonic's usual 4 MiB.
             registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             execution: ExecutionServiceClient::new(portal).max_decoding_message_size(MOST_RESULT_BYTES),
@@ -62,6 +80,12 @@ impl Gateway {
 
     /// Serves the public API on `listener` until the stop, and then answers what has begun.
     pub fn serve(&self, tasks: &Tasks, listener: TcpListener) {
+        if self.config().hides_clients() {
+            tracing::warn!(
+                "GATEWAY_PUBLIC__URL is https, so a proxy is in front, and GATEWAY_HTTP__TRUSTED_PROXIES names none: \
+                 all clients share its address, in limits, in lists of addresses and in the log"
+            );
+        }
         serve::start(self, tasks, listener);
     }
 
@@ -75,6 +99,23 @@ impl Gateway {
 
     pub(crate) fn tokens(&self) -> TokenServiceClient<Peer> {
         self.0.tokens.clone()
+    }
+
+    /// Where the console is, and how it knows its own forms and cookies.
+    pub(crate) fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    pub(crate) fn credentials(&self) -> CredentialServiceClient<Peer> {
+        self.0.credentials.clone()
+    }
+
+    pub(crate) fn directory(&self) -> DirectoryServiceClient<Peer> {
+        self.0.directory.clone()
+    }
+
+    pub(crate) fn sessions(&self) -> SessionServiceClient<Peer> {
+        self.0.sessions.clone()
     }
 
     pub(crate) fn registry(&self) -> RegistryServiceClient<Peer> {
@@ -97,9 +138,34 @@ impl Gateway {
         Bounds { bytes: limits.rest_body_bytes, patience: limits.body_timeout }
     }
 
+    /// The bounds of the body of a request for a token or a code, and of the console's forms.
+    pub(crate) fn auth_bounds(&self) -> Bounds {
+        let limits = &self.config().limits;
+        Bounds { bytes: limits.auth_body_bytes, patience: limits.body_timeout }
+    }
+
+    /// What [`Members::finish`] says of a REST body; but what is wrong with it is told only to those whose token counts.
+    /// A body that is in order costs nothing here: the RPC that follows verifies the token.
+    pub(crate) async fn accept(&self, arrival: &Arrival, given: Members) -> Result<Vec<String>, Error> {
+        let faults = match given.finish() {
+            Ok(names) => return Ok(names),
+            Err(faults) => faults,
+        };
+        let request = self.request(arrival, GetApiTokenRequest {}, DEADLINE);
+        self.call(Realm::Api, arrival, self.directory().get_api_token(request)).await?;
+        Err(faults)
+    }
+
     /// A request of an RPC on the client's behalf.
     pub(crate) fn request<T>(&self, arrival: &Arrival, message: T, deadline: Duration) -> tonic::Request<T> {
         arrival.rpc(message, &self.config().service_key, deadline)
+    }
+
+    /// A request of an RPC for which the gateway's own key is enough: the client's credential is nothing to its service.
+    pub(crate) fn plain_request<T>(&self, arrival: &Arrival, message: T) -> tonic::Request<T> {
+        let mut request = self.request(arrival, message, DEADLINE);
+        request.metadata_mut().remove(header::AUTHORIZATION.as_str());
+        request
     }
 
     /// Makes an RPC, if there is room for one more. Counted here and not on arrival, so that clients who are slow to send
@@ -120,6 +186,10 @@ fn refused(realm: Realm, arrival: &Arrival, status: &Status) -> Error {
     let refusal = Refusal::of(status);
     if refusal.class == Code::Unauthenticated {
         return arrival.challenge(realm);
+    }
+    if refusal.reason == SERVICE_KEY_REQUIRED {
+        tracing::error!(message = refusal.message, "a service doesn't know this gateway by its key");
+        return Error::Internal;
     }
     let mut figures = HeaderMap::new();
     put_figures(status.metadata(), &mut figures);

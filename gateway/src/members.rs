@@ -1,6 +1,8 @@
 //! The members of a JSON body, read one by one; everything that is wrong is reported at once.
 
-use kit::{error::Violation, json};
+use chrono::DateTime;
+use kit::{error::Violation, grpc::to_timestamp, json};
+use prost_types::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -25,11 +27,15 @@ impl Members {
 
     /// A text that must be there.
     pub(crate) fn required_text(&mut self, name: &str) -> String {
+        self.required(name).unwrap_or_default()
+    }
+
+    /// The same, or `None` where [`Members::finish`] will say that it isn't there.
+    pub(crate) fn required(&mut self, name: &str) -> Option<String> {
         match self.left.get(name) {
             None | Some(Value::Null) => self.refuse(name, "is required"),
             Some(_) => self.text(name),
         }
-        .unwrap_or_default()
     }
 
     /// A text that may be absent, but not null.
@@ -57,6 +63,33 @@ impl Members {
         }
     }
 
+    /// A time that may be absent, or null for none.
+    pub(crate) fn instant(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.nullable_text(name)?;
+        match DateTime::parse_from_rfc3339(&text) {
+            Ok(at) => Some(to_timestamp(at.to_utc())),
+            Err(_unreadable) => self.refuse(name, "must be a time with its offset, as RFC 3339 has it, or null"),
+        }
+    }
+
+    /// A whole number that may be absent, or null for none. [`Members::finish`] tells one from the other.
+    pub(crate) fn nullable_count(&mut self, name: &str) -> Option<u32> {
+        match self.take(name)? {
+            Value::Null => None,
+            value => match value.as_u64().and_then(|count| u32::try_from(count).ok()) {
+                Some(count) => Some(count),
+                None => self.refuse(name, "must be a whole number or null"),
+            },
+        }
+    }
+
+    /// Refuses the member `name`, if it is given, unless it is `same`.
+    pub(crate) fn forbid_unless(&mut self, name: &str, same: &Value, why: &str) {
+        if self.take(name).is_some_and(|value| value != *same) {
+            self.refuse::<()>(name, why);
+        }
+    }
+
     /// The names of the members that were read and given, in the order of reading; or everything that is wrong.
     pub(crate) fn finish(self) -> Result<Vec<String>, Error> {
         if self.violations.is_empty() { Ok(self.given) } else { Err(Error::Invalid(self.violations)) }
@@ -68,7 +101,8 @@ impl Members {
         Some(value)
     }
 
-    fn refuse<T>(&mut self, name: &str, what: &str) -> Option<T> {
+    /// Notes what is wrong with the member `name`.
+    pub(crate) fn refuse<T>(&mut self, name: &str, what: &str) -> Option<T> {
         self.violations.push(Violation::new(name, format!("{name} {what}")));
         None
     }

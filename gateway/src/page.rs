@@ -1,11 +1,15 @@
 //! Pages of lists: `page` and `per_page`, and the `Link` header (RFC 8288).
 
-use http::HeaderValue;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use tonic::metadata::MetadataMap;
 
-use crate::{error::Error, query::parameter};
+use crate::{error::Error, query::parameter, reply};
 
 const USUAL: u32 = 30;
-const MOST: u32 = 100;
+/// The most entries on a page.
+pub(crate) const MOST: u32 = 100;
 
 /// A page of a list, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +28,20 @@ impl Page {
         Ok(Self { number, size })
     }
 
+    /// Whether a list of `total` entries ends on this page.
+    pub(crate) fn is_last(self, total: u32) -> bool {
+        self.number >= total.div_ceil(self.size)
+    }
+
+    /// This page of a list at `url` that has `total` entries, with its `Link` header.
+    pub(crate) fn reply(self, metadata: &MetadataMap, url: &str, total: u32, entries: &impl Serialize) -> Response {
+        let mut response = reply::json(StatusCode::OK, metadata, entries);
+        response.headers_mut().extend(self.links(url, total).map(|links| (header::LINK, links)));
+        response
+    }
+
     /// The `Link` header of a list at `url` that has `total` entries. `None` if there is nowhere else to go.
-    pub(crate) fn links(self, url: &str, total: u32) -> Option<HeaderValue> {
+    fn links(self, url: &str, total: u32) -> Option<HeaderValue> {
         let last = total.div_ceil(self.size).max(1);
         let mut links = Vec::new();
         let mut link = |page: u32, relation: &str| {
@@ -53,7 +69,7 @@ fn number(query: Option<&str>, name: &'static str) -> Result<Option<u32>, Error>
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits => Ok(Some(number)),
-        _ => Err(Error::InvalidParameter(name)),
+        _ => Err(Error::InvalidParameter(name, "a whole number")),
     }
 }
 

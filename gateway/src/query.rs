@@ -5,13 +5,46 @@ use std::borrow::Cow;
 use kit::credential::Plain;
 use url::form_urlencoded;
 
+use crate::error::Error;
+
 /// Names under which people put credentials in URLs.
-const NAMES: [&str; 6] = ["access_token", "token", "secret", "client_secret", "api_key", "authorization"];
+const NAMES: [&str; 10] = [
+    "access_token",
+    "api_key",
+    "authorization",
+    "client_secret",
+    "code_secret",
+    "password",
+    "refresh_token",
+    "secret",
+    "session",
+    "token",
+];
 
 /// The first value of the parameter `name`.
 pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Whether the parameter `name` says `yes`. Absent is no; anything else than `yes` and `no` is refused.
+pub(crate) fn choice(
+    query: Option<&str>,
+    name: &'static str,
+    [yes, no]: [&str; 2],
+    expected: &'static str,
+) -> Result<bool, Error> {
+    match parameter(query, name) {
+        Some(value) if value == yes => Ok(true),
+        Some(value) if value == no => Ok(false),
+        None => Ok(false),
+        Some(_) => Err(Error::InvalidParameter(name, expected)),
+    }
+}
+
+/// Whether the answer shall wait until nobody accepts any more what is removed: `?wait=true`.
+pub(crate) fn wait(query: Option<&str>) -> Result<bool, Error> {
+    choice(query, "wait", ["true", "false"], "true or false")
 }
 
 /// Whether a parameter is named like a credential or holds one.
@@ -54,13 +87,19 @@ mod tests {
             "access_token=x",
             "a=1&Token=",
             "api%5Fkey=1",
+            "email=a&password=b",
+            "refresh_token=x",
+            "code=a&code_secret=b",
+            "session=x",
             &format!("q={TOKEN}"),
             &format!("q=Bearer+{TOKEN}"),
             &format!("q=%62{}", &TOKEN[1..]),
         ] {
             assert!(holds_credential(Some(query)), "{query}");
         }
-        for query in ["operation_name=token", "tokens=keep", "page=1", "", &format!("q={}", &TOKEN[1..])] {
+        for query in
+            ["operation_name=token", "code=a", "sessions=1", "tokens=keep", "page=1", "", &format!("q={}", &TOKEN[1..])]
+        {
             assert!(!holds_credential(Some(query)), "{query}");
         }
         assert!(!holds_credential(None));

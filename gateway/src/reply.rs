@@ -33,6 +33,12 @@ pub(crate) fn raw(metadata: &MetadataMap, text: Bytes) -> Response {
     finish(StatusCode::OK, metadata, Body::from(text))
 }
 
+/// The same reply, with a credential in it that is to be kept by nobody on the way.
+pub(crate) fn unstored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// A reply without a body.
 pub(crate) fn empty(metadata: &MetadataMap) -> Response {
     let mut response = Response::default();

@@ -1,18 +1,29 @@
 //! The whole public API.
 
+mod access_token;
+mod api_access_tokens;
+mod api_settings;
 mod call_portal;
+mod codes;
+mod console;
+mod credentials;
 mod execute_query;
 mod fallback;
 mod form;
+mod live_tokens;
+mod members;
 mod organizations;
 mod portals;
+mod resolve;
 mod root;
-
+mod secrets;
+mod service_tokens;
+mod tokens;
 mod user;
 
 use axum::{
     Router,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use tower::layer::layer_fn;
 
@@ -23,13 +34,37 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
     Table::of(gateway)
         .at("/", get(root::greet))
         .at("/organizations/{org}/portals/{portal}", post(call_portal::call))
+        .at("/organizations/{org}/portals/{portal}/codes", post(codes::create))
+        .at("/organizations/{org}/portals/{portal}/tokens", post(tokens::exchange))
         .at("/graphql", post(execute_query::execute))
         .at("/v1", post(execute_query::execute))
+        .at("/v2/access-token", get(access_token::show).delete(access_token::revoke))
         .at("/v2/user", get(user::show))
         .at("/v2/organizations", get(organizations::list))
         .at("/v2/organizations/{org}", get(organizations::show))
+        .at("/v2/organizations/{org}/api-access-tokens", get(api_access_tokens::list))
+        .at("/v2/organizations/{org}/api-access-tokens.csv", get(api_access_tokens::export))
+        .at("/v2/organizations/{org}/api-access-tokens/{uuid}", delete(api_access_tokens::remove))
+        .at("/v2/organizations/{org}/api-settings", get(api_settings::show).patch(api_settings::update))
+        .at("/v2/organizations/{org}/members", get(members::list).post(members::create))
+        .at("/v2/organizations/{org}/members/{uuid}", get(members::show).patch(members::update).delete(members::delete))
         .at("/v2/organizations/{org}/portals", get(portals::list).post(portals::create))
         .at("/v2/organizations/{org}/portals/{slug}", get(portals::show).put(portals::update).delete(portals::delete))
+        .at("/v2/organizations/{org}/portals/{slug}/live_tokens", get(live_tokens::list))
+        .at("/v2/organizations/{org}/portals/{slug}/live_tokens/{uuid}", delete(live_tokens::delete))
+        .at("/v2/organizations/{org}/portals/{slug}/revoke_all", post(live_tokens::revoke_all))
+        .at("/v2/organizations/{org}/portals/{slug}/secrets", get(secrets::list).post(secrets::create))
+        .at("/v2/organizations/{org}/portals/{slug}/secrets/{uuid}", delete(secrets::delete))
+        .at(
+            "/v2/organizations/{org}/portals/{slug}/service_tokens",
+            get(service_tokens::list).post(service_tokens::create),
+        )
+        .at("/v2/organizations/{org}/portals/{slug}/service_tokens/{uuid}", delete(service_tokens::delete))
+        .at("/console", get(console::home))
+        .at("/console/authorize", get(console::ask).post(console::decide))
+        .at("/console/sign-in", get(console::sign_in_form).post(console::sign_in))
+        .at("/console/sign-out", post(console::sign_out))
+        .at("/console/style.css", get(console::style))
         .finish()
 }
 

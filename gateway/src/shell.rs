@@ -1,4 +1,4 @@
-//! What happens around every handler, in one layer: a request id, the client's address, errors written as JSON, a panic
+//! What happens around every handler, in one layer: a request id, the client's address, errors written out, a panic
 //! turned into a 500, one log line and one measurement.
 
 use std::{
@@ -18,7 +18,14 @@ use axum::{
 use http::{HeaderName, HeaderValue, header};
 use tower::Service;
 
-use crate::{arrival::Arrived, client, connection::Connection, error::Error, gateway::Gateway, line::Line};
+use crate::{
+    arrival::Arrived,
+    client,
+    connection::Connection,
+    error::{Dialect, Error},
+    gateway::Gateway,
+    line::Line,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(kit::grpc::REQUEST_ID);
 
@@ -60,16 +67,18 @@ where
         let id = self.gateway.ambient().uuid().to_string();
         let line = Line::begin(self.route, &request, client_ip, id);
         let request_id = line.header();
+        let dialect = Dialect::of(self.route, request.uri().path());
         request.extensions_mut().insert(Arrived { request_id: request_id.clone(), client_ip });
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = unless_it_panics(answer).await;
             if let Some(error) = response.extensions_mut().remove::<Arc<Error>>() {
-                error.render(line.request_id(), &mut response);
+                error.render(dialect, line.request_id(), &mut response);
             }
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, request_id);
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            dialect.dress(headers);
             line.end(response.status());
             drop(connection);
             Ok(response)

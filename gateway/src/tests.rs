@@ -1,12 +1,17 @@
 //! The public API over real sockets, with scripted services behind it.
 
 mod calls;
+mod codes;
 mod connections;
+mod console;
+mod credentials;
+mod directory;
 mod errors;
 mod graphql;
 mod log;
 mod rest;
 mod script;
+mod tokens;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -70,7 +75,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         gateway(&script, change).serve(&tasks, listener);
-        Self { address, script, tasks, http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { address, script, tasks, http }
     }
 
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
@@ -82,6 +88,12 @@ impl World {
     async fn send(&self, method: &str, path: &str, body: &str) -> Response {
         let request = self.request(method, path).header("authorization", format!("Bearer {TOKEN}"));
         let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
+        request.body(body.to_owned()).send().await.unwrap()
+    }
+
+    /// A request without a credential.
+    async fn post(&self, path: &str, content_type: &str, body: &str) -> Response {
+        let request = self.request("POST", path).header("content-type", content_type);
         request.body(body.to_owned()).send().await.unwrap()
     }
 
@@ -120,6 +132,14 @@ async fn code(response: Response) -> (u16, String) {
     assert_eq!((body["request_id"].as_str().unwrap(), id.len()), (id.as_str(), 36));
     assert!(!body["message"].as_str().unwrap().is_empty());
     (status, body["code"].as_str().unwrap().to_owned())
+}
+
+/// A reply without what differs by nature: the request's id and the time.
+fn masked(reply: &str) -> String {
+    let id = reply.split("x-request-id: ").nth(1).and_then(|rest| rest.get(..36)).unwrap();
+    assert_eq!(reply.matches(id).count(), 2);
+    let reply = reply.replace(id, "(id)");
+    reply.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
 }
 
 /// The router without a socket.

@@ -30,6 +30,12 @@ package!(
     /// `portals.token`: credentials.
     token, "portals.token.v1");
 package!(
+    /// `portals.credential`: the credentials of portals.
+    credential, "portals.credential.v1");
+package!(
+    /// `portals.directory`: people.
+    directory, "portals.directory.v1");
+package!(
     /// `portals.registry`: organizations and portals.
     registry, "portals.registry.v1");
 package!(

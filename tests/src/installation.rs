@@ -2,21 +2,18 @@
 
 use std::{
     fs,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
+    ops::Deref,
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
-use reqwest::{Client, Method, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Answer, Launch, Portal, Process, raw, wait};
+use crate::{Caller, Launch, Process, metrics, raw, wait};
 
 /// How long a start may take. The machine may be busy.
 const START: Duration = Duration::from_mins(1);
@@ -58,7 +55,7 @@ pub struct Installation {
     launch: Launch,
     process: Process,
     bootstrap: Bootstrap,
-    client: Client,
+    caller: Caller,
     _directory: Option<TempDir>,
 }
 
@@ -88,10 +85,8 @@ impl Installation {
         let written = modified(launch.data_dir());
         let mut process = launch.start();
         let bootstrap = ready(&launch, &mut process, written);
-        // No connection is kept: installations are shared by tests that each have a runtime of their own.
-        let client = Client::builder().pool_max_idle_per_host(0).no_proxy();
-        let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { launch, process, bootstrap, client, _directory: None }
+        let caller = calling(&bootstrap);
+        Self { launch, process, bootstrap, caller, _directory: None }
     }
 
     /// The installation that tests share which neither stop it nor need settings. It lives as long as a test holds it.
@@ -126,14 +121,14 @@ impl Installation {
         &self.process
     }
 
-    /// The gateway's URL without a slash at the end.
-    pub fn gateway(&self) -> &str {
-        self.bootstrap.text("gateway").trim_end_matches('/')
+    /// Who calls it with the first API access token, which has every scope.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
-    /// The first API access token, which has every scope.
-    pub fn api_token(&self) -> &str {
-        self.bootstrap.text("api_access_token")
+    /// The sum of a metric's series.
+    pub fn metric(&self, name: &str) -> f64 {
+        metrics::total(self.bootstrap.address("admin"), name)
     }
 
     /// Asks it to stop (SIGTERM) and waits, at most the five seconds of the specification.
@@ -153,6 +148,7 @@ impl Installation {
         let written = modified(self.launch.data_dir());
         self.process = self.launch.start();
         self.bootstrap = ready(&self.launch, &mut self.process, written);
+        self.caller = calling(&self.bootstrap);
     }
 
     /// Stops it cleanly and starts it again.
@@ -165,86 +161,18 @@ impl Installation {
     pub fn kill(&mut self) {
         self.process.kill();
     }
+}
 
-    /// A request to the gateway, with nothing added.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.gateway()))
-    }
+impl Deref for Installation {
+    type Target = Caller;
 
-    /// As [`Installation::request`], from another local address (`127.0.0.0/8`).
-    pub fn request_from(&self, from: IpAddr, method: Method, path: &str) -> RequestBuilder {
-        let client = Client::builder().no_proxy().local_address(from).pool_max_idle_per_host(0).build().unwrap();
-        client.request(method, format!("{}{path}", self.gateway()))
-    }
-
-    /// A management request with the first API access token.
-    pub async fn rest(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = self.request(method, path).bearer_auth(self.api_token());
-        Answer::of(body.into_iter().fold(request, |request, body| request.json(&body))).await
-    }
-
-    /// `GET` with the first API access token.
-    pub async fn get(&self, path: &str) -> Answer {
-        self.rest(Method::GET, path, None).await
-    }
-
-    /// Asks for a portal in the first organization.
-    pub async fn create(&self, body: Value) -> Answer {
-        self.rest(Method::POST, PORTALS, Some(body)).await
-    }
-
-    /// Makes a portal in the first organization.
-    pub async fn portal(&self, body: Value) -> Portal {
-        Portal::of(self.create(body).await.expect(201))
-    }
-
-    /// Makes a portal of that document, with a name of its own.
-    pub async fn portal_of(&self, query: &str) -> Portal {
-        self.portal(json!({"name": unique("portal"), "query": query})).await
-    }
-
-    /// Calls a portal with its token and these variables.
-    pub async fn call(&self, portal: &Portal, variables: Value) -> Answer {
-        Answer::of(self.calling(portal).json(&variables)).await
-    }
-
-    /// A call of a portal with its token, without a body yet.
-    pub fn calling(&self, portal: &Portal) -> RequestBuilder {
-        self.request(Method::POST, &path(&portal.slug)).bearer_auth(&portal.token)
-    }
-
-    /// A call of the operation of that name.
-    pub fn calling_named(&self, portal: &Portal, operation: &str) -> RequestBuilder {
-        let path = format!("{}?operation_name={operation}", path(&portal.slug));
-        self.request(Method::POST, &path).bearer_auth(&portal.token)
-    }
-
-    /// A document of the caller's own against `/graphql`, with the first API access token. Gives `data`.
-    #[track_caller]
-    pub fn graphql(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
-        let body = json!({"query": query, "variables": variables});
-        async move { self.rest(Method::POST, "/graphql", Some(body)).await.data() }
-    }
-
-    /// The GraphQL id of the first pipeline.
-    pub async fn pipeline_id(&self) -> String {
-        let data = self.graphql("{ pipeline(slug: \"my-organization/my-pipeline\") { id } }", json!({})).await;
-        data["pipeline"]["id"].as_str().unwrap().to_owned()
+    fn deref(&self) -> &Caller {
+        &self.caller
     }
 }
 
-/// The first organization's portals.
-pub const PORTALS: &str = "/v2/organizations/my-organization/portals";
-
-/// Where the first organization's portal of that slug is called.
-pub fn path(slug: &str) -> String {
-    format!("/organizations/my-organization/portals/{slug}")
-}
-
-/// A name that nothing else has.
-pub fn unique(word: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    format!("{word}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+fn calling(bootstrap: &Bootstrap) -> Caller {
+    Caller::of(bootstrap.text("gateway"), bootstrap.text("api_access_token"))
 }
 
 fn modified(data_dir: &Path) -> Option<SystemTime> {

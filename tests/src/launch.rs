@@ -2,8 +2,9 @@
 
 use std::{
     env,
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -13,8 +14,14 @@ use crate::Process;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Limits that would make tests that share an installation disturb each other; tests about limits set their own.
-const NO_LIMITS: [&str; 3] =
-    ["TOKEN_LIMITS__REST_PER_MINUTE", "TOKEN_LIMITS__REST_USER_PER_MINUTE", "PORTAL_LIMITS__REQUESTS_PER_MINUTE"];
+const NO_LIMITS: [&str; 6] = [
+    "TOKEN_LIMITS__REST_PER_MINUTE",
+    "TOKEN_LIMITS__REST_USER_PER_MINUTE",
+    "TOKEN_LIMITS__EXCHANGES_PER_MINUTE",
+    "TOKEN_LIMITS__FAILURES_PER_MINUTE",
+    "TOKEN_LIMITS__CODES_PER_MINUTE",
+    "PORTAL_LIMITS__REQUESTS_PER_MINUTE",
+];
 
 /// `portals standalone` with its data directory, address and environment.
 #[derive(Clone, Debug)]
@@ -64,6 +71,11 @@ impl Launch {
         self
     }
 
+    /// The environment variables that were set.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
@@ -91,6 +103,24 @@ impl Launch {
 pub fn run(arguments: &[&str], variables: &[(String, String)]) -> Ended {
     let variables = variables.iter().map(|(name, value)| (name, value));
     ended(Process::start(portals().args(arguments).envs(variables)))
+}
+
+/// As [`run`], in this directory.
+pub fn run_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let variables = variables.iter().copied();
+    ended(Process::start(portals().current_dir(directory).args(arguments).envs(variables)))
+}
+
+/// As [`run`], with `input` on standard input.
+pub fn run_with_input(arguments: &[&str], variables: &[(String, String)], input: &str) -> Ended {
+    let mut command = portals();
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that doesn't want it may have ended: its status counts, not the failed write.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Ended { status: output.status, stdout, stderr }
 }
 
 fn ended(mut process: Process) -> Ended {

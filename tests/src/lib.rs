@@ -21,20 +21,41 @@
     reason = "everything here panics when a test fails, and a test writes json!({…}) where it stands"
 )]
 
+pub mod admin;
 mod answer;
+pub mod browser;
+mod caller;
+pub mod canaries;
+pub mod clients;
+pub mod device;
+mod fleet;
+pub mod history;
 mod installation;
+mod issuing;
 mod launch;
+pub mod leaks;
+mod load;
+pub mod metrics;
+mod partition;
 mod portal;
+pub mod postgres;
 mod process;
 pub mod python;
 pub mod raw;
 pub mod rules;
 mod split;
 pub mod wait;
+pub mod wire;
 
 pub use answer::Answer;
-pub use installation::{Bootstrap, Installation, PORTALS, STOP, path, unique};
-pub use launch::{Ended, Launch, run as portals};
+pub use browser::Browser;
+pub use caller::{Caller, PORTALS, path, unique};
+pub use fleet::{Fleet, on_postgres};
+pub use installation::{Bootstrap, Installation, STOP};
+pub use issuing::{Issued, credentials, grant};
+pub use launch::{Ended, Launch, run as portals, run_in as portals_in, run_with_input as portals_with_input};
+pub use load::{Load, all_at_once, count, figures, full};
+pub use partition::{Direction, Partition};
 pub use portal::Portal;
 pub use process::Process;
 pub use split::{Part, Split};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Process, STOP, launch, raw, wait};
+use crate::{Caller, Process, STOP, launch, raw, wait};
 
 /// How long a start may take. The machine may be busy.
 const START: Duration = Duration::from_mins(1);
@@ -48,12 +48,52 @@ pub struct Split {
 impl Split {
     /// Starts the parts on the databases and keys in `data_dir`, which a `standalone` made, and waits until all are ready.
     pub fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut split = Self { variables, ..Self::new(data_dir) };
-        for part in [Part::Token, Part::Portal, Part::Gateway] {
-            split.start_part(part);
+        let mut split = Self::new(data_dir);
+        for (name, value) in variables {
+            split.set(name, value);
         }
+        split.start_all();
         split
+    }
+
+    /// Starts all parts and waits until they are ready.
+    pub fn start_all(&mut self) {
+        for part in [Part::Token, Part::Portal, Part::Gateway] {
+            self.start_part(part);
+        }
+    }
+
+    /// Sets a variable for what starts from now on: one that begins with `TOKEN_`, `PORTAL_` or `GATEWAY_` for that part
+    /// alone, any other for all.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives each part that starts from now on a wall clock of its own, which [`Split::step`] sets. Needs `faketime`.
+    pub fn fake_clocks(&mut self) {
+        let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+            .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1")));
+        let library = library.iter().find(|file| file.is_file()).expect("faketime: `tests/run` installs it");
+        self.set("LD_PRELOAD", &library.display().to_string());
+        self.set("FAKETIME_NO_CACHE", "1");
+        // Leases run on the clock that no operator sets.
+        self.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        for part in [Part::Token, Part::Portal, Part::Gateway] {
+            self.step(part, "+0");
+        }
+    }
+
+    /// Puts the part's wall clock forward (`+1h`) or back (`-90d`), counted from the true time.
+    pub fn step(&self, part: Part, offset: &str) {
+        let file = self.clock(part);
+        // Whole or not at all: the process reads it at any moment.
+        let fresh = file.with_extension("fresh");
+        fs::write(&fresh, format!("{offset}\n")).unwrap();
+        fs::rename(fresh, file).unwrap();
+    }
+
+    fn clock(&self, part: Part) -> PathBuf {
+        self.data_dir.join(format!("{}.clock", part.name()))
     }
 
     /// The settings of a part on the databases and keys in `data_dir`.
@@ -61,7 +101,8 @@ impl Split {
         Self::new(data_dir).environment(part)
     }
 
-    fn new(data_dir: &Path) -> Self {
+    /// The parts on the databases and keys in `data_dir`, none started yet.
+    pub fn new(data_dir: &Path) -> Self {
         let key = data_dir.join("service.key");
         fs::write(&key, "for-this-test-only-0123456789abcdef").unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -100,7 +141,22 @@ impl Split {
 
     /// Where the gateway is.
     pub fn gateway(&self) -> SocketAddr {
-        self.ports[Part::Gateway as usize]
+        self.address(Part::Gateway)
+    }
+
+    /// Who calls its gateway with this API access token.
+    pub fn caller(&self, api_token: &str) -> Caller {
+        Caller::of(&format!("http://{}", self.gateway()), api_token)
+    }
+
+    /// Where the part serves.
+    pub fn address(&self, part: Part) -> SocketAddr {
+        self.ports[part as usize]
+    }
+
+    /// Where the part's `/metrics` are.
+    pub fn admin_address(&self, part: Part) -> SocketAddr {
+        self.admins[part as usize]
     }
 
     /// The status of the part's `/healthz` or `/readyz`.
@@ -139,8 +195,12 @@ impl Split {
                 ("GATEWAY_PORTAL__URL", format!("http://{portal}")),
             ],
         };
-        let prefix = format!("{}_", part.name().to_uppercase());
-        let given = self.variables.iter().filter(|(name, _)| name.starts_with(&prefix)).cloned();
-        own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(given).collect()
+        let clock = ("FAKETIME_TIMESTAMP_FILE".to_owned(), self.clock(part).display().to_string());
+        let clock = self.clock(part).is_file().then_some(clock);
+        let others = [Part::Token, Part::Portal, Part::Gateway].into_iter().filter(|other| *other != part);
+        let prefixes: Vec<String> = others.map(|other| format!("{}_", other.name().to_uppercase())).collect();
+        let of_others = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        let given = self.variables.iter().filter(|(name, _)| !of_others(name)).cloned();
+        own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(given).chain(clock).collect()
     }
 }

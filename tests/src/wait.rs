@@ -26,3 +26,15 @@ pub fn find<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Optio
 pub fn need<T>(what: &str, patience: Duration, look: impl FnMut() -> Option<T>) -> T {
     find(patience, look).unwrap_or_else(|| panic!("waited {patience:?} in vain for {what}"))
 }
+
+/// As [`need`], where looking is a request.
+pub async fn need_async<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() <= patience, "waited {patience:?} in vain for {what}");
+        tokio::time::sleep(EVERY).await;
+    }
+}

@@ -143,6 +143,8 @@ async fn what_is_for_services_only_is_refused_to_others() {
                 organization_uuid: organization_uuid.clone(),
                 portal_uuid: portal_uuid.clone(),
                 revoked_by: None,
+                kinds: Vec::new(),
+                wait: false,
             };
             let mut client = client.clone();
             for (rpc, status) in [

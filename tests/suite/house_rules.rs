@@ -49,6 +49,16 @@ fn every_error_code_is_documented() {
 }
 
 #[test]
+fn every_reason_of_the_contracts_is_documented() {
+    let packages = ["token/v1/token", "credential/v1/credential", "registry/v1/registry", "execution/v1/execution"];
+    let people = ["directory/v1/directory", "directory/v1/operator", "directory/v1/session"];
+    let contracts = packages.iter().chain(&people).map(|name| read(&format!("proto/portals/{name}.proto")));
+    let contracts: String = contracts.collect();
+    assert!(contracts.contains("SLOW_HASH_BUSY"), "no reasons in the contracts");
+    none("undocumented reasons", &reasons::undocumented_in(&contracts, &read("docs/errors.md")));
+}
+
+#[test]
 fn no_credential_and_no_machine_path_is_in_the_tree() {
     none("leaks", &secrecy::leaks(&sources()));
 }

@@ -109,9 +109,11 @@ async fn an_expired_or_revoked_token_is_the_same_401_as_an_unknown_one() {
 #[tokio::test]
 async fn a_row_that_somebody_copied_into_the_database_mints_no_token() {
     // S2: the hash is keyed and holds the class, so that an API token's hash is no portal token's.
-    let copy = "INSERT INTO portal_tokens SELECT X'018f2b5e000070008000000000000000', api.tag, api.key_id, api.last_four, '', \
-                api.created_at, NULL, NULL, NULL, NULL, t.organization_uuid, t.portal_uuid, t.kind, t.created_by_uuid, \
-                t.created_by_name, t.created_by_email, t.created_by_created_at FROM api_tokens AS api, portal_tokens AS t";
+    let copy = "INSERT INTO portal_tokens (uuid, tag, key_id, last_four, description, created_at, organization_uuid, portal_uuid, \
+                kind, created_by_uuid, created_by_name, created_by_email, created_by_created_at) \
+                SELECT X'018f2b5e000070008000000000000000', api.tag, api.key_id, api.last_four, '', api.created_at, \
+                t.organization_uuid, t.portal_uuid, t.kind, t.created_by_uuid, t.created_by_name, t.created_by_email, \
+                t.created_by_created_at FROM api_tokens AS api, portal_tokens AS t";
     let (house, portal) = after(copy).await;
     assert_eq!(python::sql(&house.file("token.db"), "SELECT uuid FROM portal_tokens").len(), 2);
     let request = house.request(Method::POST, &path(&portal.slug)).bearer_auth(house.api_token());

@@ -1,71 +1,13 @@
 //! No credential is written anywhere but where its owner looks for it: not into logs at any level, not into databases.
 
-use std::{fs, path::Path};
-
-use base64::{Engine, engine::general_purpose};
 use kit::credential::{Kind, Plain};
 use reqwest::Method;
 use serde_json::json;
-use suite::{Answer, Installation, PORTALS, Portal, path};
-
-/// Files that exist to show credentials to their owner.
-const EXEMPT: [&str; 2] = ["bootstrap.json", "auth.header"];
-
-/// How a secret could have been written: as it is, in hexadecimal digits, in base64 at each of the three alignments.
-fn spellings(secret: &str) -> Vec<Vec<u8>> {
-    let hex: String = secret
-        .bytes()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|d| char::from(b"0123456789abcdef"[usize::from(d)]))
-        .collect();
-    let base64 = (0..3).map(|shift| {
-        let text = general_purpose::STANDARD_NO_PAD.encode(format!("{}{secret}", "x".repeat(shift)));
-        // The first and the last group hold bits of what is before and after.
-        text[4..text.len() - 4].to_owned()
-    });
-    [secret.to_owned(), hex.clone(), hex.to_uppercase()].into_iter().chain(base64).map(String::into_bytes).collect()
-}
-
-fn find(bytes: &[u8], secrets: &[(&str, &str)], place: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (what, secret) in secrets {
-        for (number, spelling) in spellings(secret).into_iter().enumerate() {
-            if bytes.windows(spelling.len()).any(|window| window == spelling) {
-                found.push(format!("{what} (spelling {number}) is in {place}"));
-            }
-        }
-    }
-    found
-}
-
-fn search(directory: &Path, secrets: &[(&str, &str)]) -> (usize, Vec<String>) {
-    let (mut files, mut found) = (0, Vec::new());
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            let (more, leaks) = search(&path, secrets);
-            (files, found) = (files + more, [found, leaks].concat());
-        } else if !EXEMPT.iter().any(|name| path.ends_with(name)) {
-            files += 1;
-            found.extend(find(&fs::read(&path).unwrap(), secrets, &path.display().to_string()));
-        }
-    }
-    (files, found)
-}
-
-#[test]
-fn each_spelling_of_a_secret_is_found() {
-    let secret = "bkpat_abcdefghijklmnopqrstuvwxyz";
-    for (number, spelling) in spellings(secret).into_iter().enumerate() {
-        let text = [b"before ".as_slice(), &spelling, b" after"].concat();
-        assert_eq!(find(&text, &[("it", secret)], "there").len(), 1, "spelling {number}");
-    }
-    for shift in 0..3 {
-        let text = general_purpose::STANDARD.encode(format!("{}{secret} and more", "p".repeat(shift)));
-        assert_eq!(find(text.as_bytes(), &[("it", secret)], "there").len(), 1, "shift {shift}");
-    }
-    assert_eq!(find(b"nothing", &[("it", secret)], "there"), Vec::<String>::new());
-}
+use suite::{
+    Answer, Installation, PORTALS, Portal,
+    leaks::{find, search},
+    path, raw,
+};
 
 /// Uses credentials in every way that there is, right and wrong.
 async fn use_everything(house: &Installation, canaries: &[&str]) -> Portal {
@@ -118,4 +60,36 @@ async fn no_credential_is_in_the_logs_at_trace_level_nor_in_the_data_directory()
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "it doesn't log at trace level");
     assert_eq!(find(log.as_bytes(), &secrets, "the log"), Vec::<String>::new());
     assert_eq!(find(house.process().stdout().as_bytes(), &secrets, "standard output"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn credentials_of_every_kind_are_in_no_log_metric_or_error() {
+    let mut house = Installation::start_with(&[("RUST_LOG", "trace")]);
+    let canaries = house.canaries().await;
+    let canaries: Vec<(&str, &str)> = canaries.iter().map(|(what, value)| (*what, value.as_str())).collect();
+    let mut said = Vec::new();
+    for (what, value) in &canaries {
+        // What came back must not repeat what was sent.
+        for request in [
+            house.request(Method::POST, &path("no-such-portal")).bearer_auth(value).json(&json!({})),
+            house
+                .request(Method::POST, &format!("{}/tokens", path("x")))
+                .json(&json!({"client_id": value, "secret": value})),
+            house.request(Method::POST, &format!("{}/tokens", path("x"))).body(format!("grant_type={value}")),
+            house.request(Method::GET, &format!("/v2/user?access_token={value}")),
+            house.request(Method::GET, "/v2/user").header("Cookie", format!("portals={value}")),
+        ] {
+            let answer = Answer::of(request).await;
+            said.extend(find(format!("{answer:?}").as_bytes(), &canaries, &format!("the answer to {what}")));
+        }
+    }
+    assert_eq!(said, Vec::<String>::new());
+    let admin = house.bootstrap().address("admin");
+    let metrics = raw::exchange(admin, &raw::request("GET /metrics", &[], "")).unwrap();
+    assert_eq!(find(metrics.as_bytes(), &canaries, "the metrics"), Vec::<String>::new());
+    assert!(house.stop().success());
+    let log = house.process().stderr();
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "it doesn't log at trace level");
+    assert_eq!(find(log.as_bytes(), &canaries, "the log"), Vec::<String>::new());
+    assert_eq!(find(house.process().stdout().as_bytes(), &canaries, "standard output"), Vec::<String>::new());
 }

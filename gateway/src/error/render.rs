@@ -1,4 +1,4 @@
-//! The one place that writes errors as JSON.
+//! The one place that writes errors.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,23 @@ use kit::error::{Code, Violation};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Error;
-use crate::reply;
+use super::{Dialect, Error};
+use crate::{console, reply};
 
 const ERROR_SOURCE: HeaderName = HeaderName::from_static("portal-error-source");
 /// The facts of an RPC's error that callers of HTTP read; the others are the RPC's own.
 const PUBLIC_FACTS: [&str; 4] = ["scope", "limit", "current", "reset"];
+/// Codes that are errors of RFC 6749 §5.2 and RFC 8628 §3.5.
+const OAUTH_ERRORS: [&str; 8] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unsupported_grant_type",
+    "authorization_pending",
+    "slow_down",
+    "access_denied",
+    "expired_token",
+];
 /// What [`Refusal`](kit::grpc::Refusal) calls the failures of a peer that no part of ours reported.
 const UNREPORTED: [&str; 4] = ["service_unavailable", "timeout", "service_broken", "message_too_large"];
 
@@ -61,8 +72,30 @@ impl Error {
         PUBLIC_FACTS.into_iter().filter_map(fact).collect()
     }
 
+    /// The error as RFC 6749 §5.2 and RFC 8628 §3.5 name it. `None` for what they know nothing of (404, 405, 408, 413, 415).
+    fn oauth_name(&self) -> Option<&str> {
+        let code = self.code();
+        match self.status().as_u16() {
+            400 | 401 if OAUTH_ERRORS.contains(&code) => Some(code),
+            400 => Some("invalid_request"),
+            429 | 503 => Some("temporarily_unavailable"),
+            500.. => Some("server_error"),
+            _ => None,
+        }
+    }
+
+    /// What a token must have that lacks a scope (RFC 6750 §3.1).
+    fn scope_challenge(&self) -> Option<HeaderValue> {
+        let Self::Refused(refusal, _) = self else { return None };
+        if refusal.reason != "missing_scope" {
+            return None;
+        }
+        let scope = refusal.facts.get("scope").map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+        format!("Bearer realm=\"api\", error=\"insufficient_scope\"{scope}").parse().ok()
+    }
+
     /// Writes the error as the body of `response`, whose headers stay (the router's `Allow`).
-    pub(crate) fn render(&self, request_id: &str, response: &mut Response) {
+    pub(crate) fn render(&self, dialect: Dialect, request_id: &str, response: &mut Response) {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
@@ -72,14 +105,26 @@ impl Error {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         match self {
-            Self::Refused(_, figures) => headers.extend(figures.clone()),
+            Self::Refused(_, figures) => {
+                headers.extend(figures.clone());
+                headers.extend(self.scope_challenge().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+            }
             Self::Unauthenticated(challenge) => {
-                headers.insert(header::WWW_AUTHENTICATE, challenge.header());
+                headers.extend(challenge.header().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
             }
             _ => {}
         }
+        let message = self.to_string();
+        if dialect == Dialect::Page {
+            headers.insert(header::CONTENT_TYPE, console::HTML);
+            *response.body_mut() = console::error(self.status(), &message, request_id).into_string().into();
+            return;
+        }
+        let name = self.oauth_name().filter(|_| dialect == Dialect::OAuth);
         let body = Body {
-            message: self.to_string(),
+            error: name,
+            error_description: name.map(|_| description(&message)),
+            message,
             code: self.code(),
             request_id,
             facts: self.facts(),
@@ -89,8 +134,18 @@ impl Error {
     }
 }
 
+/// A sentence in the characters that RFC 6749 §5.2 allows.
+fn description(message: &str) -> String {
+    let allowed = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+    message.chars().map(|character| if allowed(character) { character } else { '\'' }).collect()
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<String>,
     message: String,
     code: &'a str,
     request_id: &'a str,

@@ -1,9 +1,11 @@
-//! Times and ids, as the public API writes them.
+//! Times and ids, as the public API reads and writes them.
 
+use axum::extract::{Path, rejection::PathRejection};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::SecondsFormat;
 use kit::grpc::to_instant;
 use prost_types::Timestamp;
+use uuid::Uuid;
 
 use crate::error::Error;
 
@@ -11,6 +13,27 @@ use crate::error::Error;
 pub(crate) fn rfc3339(at: Option<Timestamp>) -> Result<String, Error> {
     let at = at.as_ref().and_then(to_instant).ok_or_else(|| missing("a time"))?;
     Ok(at.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// The same where there may be none.
+pub(crate) fn rfc3339_or_null(at: Option<Timestamp>) -> Result<Option<String>, Error> {
+    at.map(|at| rfc3339(Some(at))).transpose()
+}
+
+/// The names in a path, unless they can't be decoded.
+pub(crate) type Names<T> = Result<Path<T>, PathRejection>;
+
+/// The names, or 404: nothing can have a name that can't be decoded.
+pub(crate) fn names<T>(path: Names<T>) -> Result<T, Error> {
+    path.map(|Path(names)| names).map_err(|_undecodable| Error::NotFound)
+}
+
+/// A UUID as a service takes it. What is none becomes the nil UUID, which nothing has: so the service says that there is no
+/// such thing, after it has verified and counted the caller as for any other.
+pub(crate) fn uuid_or_nil(text: &str) -> String {
+    const HYPHENATED: usize = 36;
+    let uuid = if text.len() == HYPHENATED { Uuid::parse_str(text).unwrap_or_default() } else { Uuid::nil() };
+    uuid.to_string()
 }
 
 /// The GraphQL id of a thing of `kind`: base64 of `Kind---uuid`.

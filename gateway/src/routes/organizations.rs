@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 use contracts::registry::v1::{GetOrganizationRequest, ListOrganizationsRequest, Organization};
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 use super::form::{graphql_id, missing, rfc3339};
@@ -72,11 +72,7 @@ pub(crate) async fn list(
     let organizations =
         reply.organizations.into_iter().map(|organization| OrganizationJson::of(organization, public_url));
     let organizations = organizations.collect::<Result<Vec<_>, _>>()?;
-    let mut response = reply::json(StatusCode::OK, &metadata, &organizations);
-    if let Some(links) = page.links(&format!("{public_url}/v2/organizations"), reply.total) {
-        response.headers_mut().insert(header::LINK, links);
-    }
-    Ok(response)
+    Ok(page.reply(&metadata, &format!("{public_url}/v2/organizations"), reply.total, &organizations))
 }
 
 /// Answers one organization.

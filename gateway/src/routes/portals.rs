@@ -3,16 +3,17 @@
 mod document;
 
 use axum::{
-    extract::{Path, RawQuery, Request, State, rejection::PathRejection},
+    extract::{RawQuery, Request, State},
     response::Response,
 };
 use contracts::registry::v1::{
     CreatePortalRequest, DeletePortalRequest, GetPortalRequest, ListPortalsRequest, UpdatePortalRequest,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use prost_types::FieldMask;
 
 use self::document::PortalJson;
+use super::form::{Names, names};
 use crate::{
     arrival::Arrival,
     body,
@@ -20,16 +21,10 @@ use crate::{
     gateway::{DEADLINE, Gateway},
     members::Members,
     page::Page,
+    query,
     realm::Realm,
     reply,
 };
-
-/// The names in a path, unless they can't be decoded.
-type Names<T> = Result<Path<T>, PathRejection>;
-
-fn names<T>(path: Names<T>) -> Result<T, Error> {
-    path.map(|Path(names)| names).map_err(|_undecodable| Error::NotFound)
-}
 
 /// Answers a page of an organization's portals.
 pub(crate) async fn list(
@@ -48,11 +43,7 @@ pub(crate) async fn list(
     let reply = gateway.call(Realm::Api, &arrival, registry.list_portals(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let portals = reply.portals.into_iter().map(PortalJson::of).collect::<Result<Vec<_>, _>>()?;
-    let mut response = reply::json(StatusCode::OK, &metadata, &portals);
-    if let Some(links) = page.links(&url, reply.total) {
-        response.headers_mut().insert(header::LINK, links);
-    }
-    Ok(response)
+    Ok(page.reply(&metadata, &url, reply.total, &portals))
 }
 
 /// Stores a document; the reply has its first token, this once.
@@ -76,15 +67,13 @@ pub(crate) async fn create(
         upstream: given.nullable_text("upstream"),
         strict_variables: given.flag("strict_variables").unwrap_or_default(),
     };
-    given.finish()?;
+    gateway.accept(&arrival, given).await?;
     let request = gateway.request(&arrival, message, DEADLINE);
     let mut registry = gateway.registry();
     let reply = gateway.call(Realm::Api, &arrival, registry.create_portal(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let portal = PortalJson::required(reply.portal)?.with_token(reply.token);
-    let mut response = reply::json(StatusCode::CREATED, &metadata, &portal);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(reply::unstored(reply::json(StatusCode::CREATED, &metadata, &portal)))
 }
 
 /// Answers one portal.
@@ -125,7 +114,7 @@ pub(crate) async fn update(
         upstream: given.nullable_text("upstream"),
         strict_variables: given.flag("strict_variables"),
     };
-    message.update_mask = Some(FieldMask { paths: given.finish()? });
+    message.update_mask = Some(FieldMask { paths: gateway.accept(&arrival, given).await? });
     let request = gateway.request(&arrival, message, DEADLINE);
     let mut registry = gateway.registry();
     let reply = gateway.call(Realm::Api, &arrival, registry.update_portal(request)).await?;
@@ -138,10 +127,12 @@ pub(crate) async fn delete(
     State(gateway): State<Gateway>,
     arrival: Arrival,
     path: Names<(String, String)>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     arrival.require_credential(Realm::Api)?;
     let (organization, portal) = names(path)?;
-    let request = gateway.request(&arrival, DeletePortalRequest { organization, portal }, DEADLINE);
+    let wait = query::wait(query.as_deref())?;
+    let request = gateway.request(&arrival, DeletePortalRequest { organization, portal, wait }, DEADLINE);
     let mut registry = gateway.registry();
     let reply = gateway.call(Realm::Api, &arrival, registry.delete_portal(request)).await?;
     Ok(reply::empty(reply.metadata()))

@@ -4,7 +4,7 @@ use contracts::execution::v1::ExecutePortalRequest;
 use kit::error::Code;
 
 use super::{
-    CALL, TOKEN, World, code, header,
+    CALL, TOKEN, World, code, header, masked,
     script::{Plan, Refuse},
 };
 
@@ -136,14 +136,6 @@ async fn other_methods_are_told_the_right_one() {
         assert_eq!(header(&response, "allow"), Some("POST"));
         assert_eq!(code(response).await, (405, "method_not_allowed".into()), "{method}");
     }
-}
-
-/// A reply without what differs by nature: the request's id and the time.
-fn masked(reply: &str) -> String {
-    let id = reply.split("x-request-id: ").nth(1).and_then(|rest| rest.get(..36)).unwrap();
-    assert_eq!(reply.matches(id).count(), 2);
-    let reply = reply.replace(id, "(id)");
-    reply.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]

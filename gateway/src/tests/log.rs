@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::body::Body;
+use axum::{body::Body, response::Response};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::Request;
 use tower::ServiceExt;
 
@@ -24,9 +25,8 @@ impl io::Write for Written {
     }
 }
 
-/// Runs on one thread, so that the subscriber of the thread sees everything.
-#[tokio::test]
-async fn a_request_is_one_line_without_credentials() {
+/// What is written, at every level, while `request` is answered. On one thread, so that its subscriber sees everything.
+async fn log_of(request: Request<Body>) -> (Response, String) {
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -36,18 +36,61 @@ async fn a_request_is_one_line_without_credentials() {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    let response = bare(&Script::default()).oneshot(request).await.unwrap();
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    (response, text)
+}
+
+fn lines(text: &str) -> Vec<serde_json::Value> {
+    let lines = text.lines().filter(|line| line.contains("\"message\":\"request\""));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_without_credentials() {
     let uri = format!("/organizations/{TOKEN}/portals/p?operation_name={TOKEN}");
     let request = Request::post(uri).header("authorization", format!("Bearer {TOKEN}"));
-    let response = bare(&Script::default()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (response, text) = log_of(request.body(Body::empty()).unwrap()).await;
     let id = response.headers()["x-request-id"].to_str().unwrap();
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert!(!text.contains("003aUlTJC7"), "{text}");
-    let lines: Vec<_> = text.lines().filter(|line| line.contains("\"message\":\"request\"")).collect();
-    let line: serde_json::Value = serde_json::from_str(lines.first().unwrap()).unwrap();
+    let lines = lines(&text);
+    let line = &lines[0];
     assert_eq!(lines.len(), 1);
     assert_eq!(
         (line["method"].as_str(), line["route"].as_str(), line["status"].as_u64(), line["request_id"].as_str()),
         (Some("POST"), Some("/organizations/{org}/portals/{portal}"), Some(400), Some(id))
     );
     assert_eq!(line["path"], "/organizations/(redacted)/portals/p");
+}
+
+#[tokio::test]
+async fn bodies_codes_and_cookies_stay_out_of_the_log() {
+    let tokens = "/organizations/o/portals/p/tokens";
+    let good = "grant_type=client_credentials&client_id=c\
+        &secret=bkps_0VLPzgQBt003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf0FJwQK";
+    let basic = BASE64_STANDARD.encode("c:Canary1");
+    for (method, uri, body, status) in [
+        ("POST", tokens, "grant_type=device_code&code=Canary1&secret=Canary2", 200),
+        ("POST", tokens, "grant_type=client_credentials&client_id=c&secret=Canary1", 401),
+        ("POST", tokens, good, 200),
+        ("POST", tokens, "grant_type=Canary1&Canary2=1&Canary2=2", 400),
+        ("GET", "/console/authorize?code=Canary1", "", 200),
+        ("GET", "/console/sign-in?next=/console/authorize?code=Canary1", "", 200),
+        ("POST", "/console/sign-in", "email=Canary1&password=Canary2", 303),
+        ("POST", "/console/authorize", "code=Canary1&decision=approve&csrf=Canary2", 200),
+    ] {
+        let request = Request::builder().method(method).uri(uri).header("cookie", "__Host-portals=Canary3");
+        let request = request.header("origin", "https://portals.example");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let (response, text) = log_of(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!((response.status().as_u16(), lines(&text).len()), (status, 1), "{uri} {body}");
+        // What the services answer is as secret as what they are asked.
+        for canary in ["Canary", "Session1", "fresh", "hush", "csrf1", "003aUlTJC7"] {
+            assert!(!text.contains(canary), "{canary}: {text}");
+        }
+    }
+    let request = Request::post(tokens).header("authorization", format!("Basic {basic}"));
+    let request = request.header("content-type", "application/json");
+    let (_, text) = log_of(request.body(Body::from("{\"grant_type\":\"client_credentials\"}")).unwrap()).await;
+    assert!(!text.contains("Canary") && !text.contains(&basic), "{text}");
 }

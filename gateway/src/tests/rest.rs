@@ -1,8 +1,11 @@
 //! `/` and `/v2`.
 
-use contracts::registry::v1::{
-    CreatePortalRequest, DeletePortalRequest, GetPortalRequest, ListOrganizationsRequest, ListPortalsRequest,
-    UpdatePortalRequest,
+use contracts::{
+    directory::v1::GetApiTokenRequest,
+    registry::v1::{
+        CreatePortalRequest, DeletePortalRequest, GetPortalRequest, ListOrganizationsRequest, ListPortalsRequest,
+        UpdatePortalRequest,
+    },
 };
 use kit::error::Code;
 use serde_json::{Value, json};
@@ -118,7 +121,8 @@ async fn everything_wrong_with_a_body_is_said_at_once() {
     let message = body["message"].as_str().unwrap();
     assert!(message.starts_with("Validation failed: name is required; slug must be a string or null;"), "{message}");
     assert_eq!(body["code"], "validation_failed");
-    assert_eq!(world.script.asked(), 0);
+    // Nothing but whether the token counts was asked.
+    assert_eq!((world.script.asked(), world.script.count::<GetApiTokenRequest>()), (1, 1));
 }
 
 #[tokio::test]
@@ -169,7 +173,23 @@ async fn what_must_be_there_is_not_cleared() {
     let nulls = json!({"name": null, "slug": null, "query": null, "user_invokable": null, "strict_variables": null});
     let body = super::json(world.send("PUT", PORTAL, &nulls.to_string()).await).await;
     assert_eq!((body["code"].as_str(), body["errors"].as_array().unwrap().len()), (Some("validation_failed"), 5));
-    assert_eq!(world.script.asked(), 0);
+    assert_eq!(world.script.count::<UpdatePortalRequest>(), 0);
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing_of_what_is_wrong_with_a_body() {
+    let world = World::new().await;
+    for (class, reason, status) in [
+        (Code::Unauthenticated, "authentication_required", 401),
+        (Code::Exhausted, "rate_limited", 429),
+        (Code::Forbidden, "ip_not_allowed", 403),
+    ] {
+        world.script.refuse(Refuse::new(class, reason));
+        for (method, path) in [("POST", PORTALS), ("PUT", PORTAL)] {
+            let response = world.send(method, path, r#"{"name":3}"#).await;
+            assert_eq!(code(response).await, (status, reason.to_owned()));
+        }
+    }
 }
 
 #[tokio::test]
@@ -203,13 +223,55 @@ async fn no_token_and_a_bad_token_look_alike() {
     ] {
         let without = world.request(method, path).send().await.unwrap();
         let body = r#"{"name":"n","query":"q"}"#;
-        for response in [without, world.send(method, path, if method == "GET" { "" } else { body }).await] {
-            assert_eq!(header(&response, "www-authenticate"), Some("Bearer realm=\"api\""), "{method} {path}");
+        let with = world.send(method, path, if method == "GET" { "" } else { body }).await;
+        for (response, error) in [(without, ""), (with, ", error=\"invalid_token\"")] {
+            let challenge = format!("Bearer realm=\"api\"{error}");
+            assert_eq!(header(&response, "www-authenticate"), Some(challenge.as_str()), "{method} {path}");
             assert_eq!(header(&response, "portal-error-source"), Some("gateway"));
             assert_eq!(response.status(), 401);
             let body = super::json(response).await;
             assert_eq!(body["message"], "Authentication required. Please supply a valid API access token");
             assert_eq!(body["code"], "authentication_required");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_is_missing_is_named() {
+    let world = World::new().await;
+    let refuse = Refuse { facts: vec![("scope", "read_portals")], ..Refuse::new(Code::Forbidden, "missing_scope") };
+    let bare = Refuse { facts: Vec::new(), ..refuse.clone() };
+    for (refuse, scope) in [(refuse, ", scope=\"read_portals\""), (bare, "")] {
+        world.script.refuse(refuse);
+        let response = world.send("GET", PORTAL, "").await;
+        let challenge = format!("Bearer realm=\"api\", error=\"insufficient_scope\"{scope}");
+        assert_eq!(header(&response, "www-authenticate"), Some(challenge.as_str()));
+        let status = response.status();
+        let body = super::json(response).await;
+        assert_eq!(
+            (status.as_u16(), body["code"].as_str(), body["scope"].as_str()),
+            (403, Some("missing_scope"), None)
+        );
+    }
+    world.script.refuse(Refuse::new(Code::Forbidden, "forbidden"));
+    assert_eq!(header(&world.send("GET", PORTAL, "").await, "www-authenticate"), None);
+}
+
+#[tokio::test]
+async fn a_gateway_that_services_do_not_know_is_a_fault_of_ours() {
+    let world = World::new().await;
+    let refuse =
+        Refuse { message: "Only services may call this", ..Refuse::new(Code::Forbidden, "service_key_required") };
+    world.script.refuse(refuse);
+    for (method, path, body) in [
+        ("GET", PORTAL, ""),
+        ("POST", "/organizations/o/portals/p", "{}"),
+        ("POST", "/organizations/o/portals/p/codes", "{}"),
+    ] {
+        let response = world.send(method, path, body).await;
+        let status = response.status().as_u16();
+        let body = super::json(response).await;
+        assert_eq!((status, &body["code"]), (500, &json!("internal")), "{method} {path}");
+        assert!(!body.to_string().contains("Only services"), "{body}");
     }
 }

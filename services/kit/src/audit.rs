@@ -1,6 +1,6 @@
 //! The audit trail of a service: one row for each change, written in the change's own transaction (spec §9).
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, Set};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, Set};
 use sea_orm_migration::{
     prelude::{Index, IndexCreateStatement, Table, TableCreateStatement},
     schema::{json, string, string_null, timestamp_with_time_zone, uuid, uuid_null},
@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{ambient::Ambient, grpc::Caller};
+
+/// Rows of one statement, which may have 32 766 values in `SQLite`.
+const MOST_ROWS: usize = 500;
 
 /// Who did it: UUID and name, as they were then.
 #[derive(Clone, Debug)]
@@ -61,8 +64,27 @@ pub fn context(caller: &Caller, credential: Option<Uuid>) -> Value {
 
 /// Writes an event, in the transaction of the change.
 pub async fn record(transaction: &impl ConnectionTrait, ambient: &Ambient, event: Event) -> Result<(), DbErr> {
+    row(ambient, event).insert(transaction).await?;
+    Ok(())
+}
+
+/// Writes events, each a row, in the transaction of the changes: for many at once.
+pub async fn record_all(
+    transaction: &impl ConnectionTrait,
+    ambient: &Ambient,
+    events: Vec<Event>,
+) -> Result<(), DbErr> {
+    let mut rows: Vec<_> = events.into_iter().map(|event| row(ambient, event)).collect();
+    while !rows.is_empty() {
+        let later = rows.split_off(rows.len().min(MOST_ROWS));
+        row::Entity::insert_many(std::mem::replace(&mut rows, later)).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+fn row(ambient: &Ambient, event: Event) -> row::ActiveModel {
     let Event { kind, organization, actor, subject, context, data } = event;
-    let row = row::ActiveModel {
+    row::ActiveModel {
         uuid: Set(ambient.uuid()),
         organization_uuid: Set(organization),
         r#type: Set(kind.to_owned()),
@@ -74,9 +96,7 @@ pub async fn record(transaction: &impl ConnectionTrait, ambient: &Ambient, event
         subject_name: Set(subject.name),
         context: Set(context),
         data: Set(data),
-    };
-    row.insert(transaction).await?;
-    Ok(())
+    }
 }
 
 /// The table, for a service's migration.

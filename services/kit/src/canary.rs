@@ -43,18 +43,36 @@ pub fn table() -> TableCreateStatement {
 
 /// Checks that `keys` belong to `database`, and makes a row for each key that is new to it.
 pub async fn check(database: &Database, keys: &RootKeys) -> Result<(), WrongKeys> {
-    let given: Vec<Model> =
-        keys.iter().map(|key| Model { key_id: key.id().to_owned(), canary: key.derive(PURPOSE).to_vec() }).collect();
     let transaction = database.begin().await?;
     lock(&transaction).await?;
-    let known = Entity::find().all(&transaction).await?;
-    let Some(new) = new_ones(&given, &known) else {
-        let ids = |canaries: Vec<Model>| canaries.into_iter().map(|canary| canary.key_id).collect();
-        return Err(WrongKeys::Stranger { file: keys.file().to_owned(), given: ids(given), known: ids(known) });
-    };
-    for Model { key_id, canary } in new {
+    for Model { key_id, canary } in find_new(&transaction, keys).await? {
         ActiveModel { key_id: Set(key_id), canary: Set(canary) }.insert(&transaction).await?;
     }
+    Ok(transaction.commit().await?)
+}
+
+/// As [`check`], but changes nothing.
+pub async fn compare(database: &Database, keys: &RootKeys) -> Result<(), WrongKeys> {
+    let transaction = database.begin().await?;
+    find_new(&transaction, keys).await?;
+    Ok(transaction.rollback().await?)
+}
+
+/// The canaries of `keys` that the database doesn't know yet, if the others are its own.
+async fn find_new(transaction: &DatabaseTransaction, keys: &RootKeys) -> Result<Vec<Model>, WrongKeys> {
+    let given: Vec<Model> =
+        keys.iter().map(|key| Model { key_id: key.id().to_owned(), canary: key.derive(PURPOSE).to_vec() }).collect();
+    let known = Entity::find().all(transaction).await?;
+    new_ones(&given, &known).ok_or_else(|| {
+        let ids = |canaries: Vec<Model>| canaries.into_iter().map(|canary| canary.key_id).collect();
+        WrongKeys::Stranger { file: keys.file().to_owned(), given: ids(given), known: ids(known) }
+    })
+}
+
+/// Forgets a key that is retired: a file that holds no other one, from before the rotation, is a stranger from then on.
+pub async fn forget(database: &Database, key_id: &str) -> Result<(), WrongKeys> {
+    let transaction = database.begin().await?;
+    Entity::delete_by_id(key_id).exec(&transaction).await?;
     Ok(transaction.commit().await?)
 }
 

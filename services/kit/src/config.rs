@@ -124,6 +124,30 @@ impl Settings {
         url
     }
 
+    /// The installation's address as callers know it: as [`Settings::required_base_url`], and without a path, because the
+    /// public API and the console are where their addresses say, at the root of a host.
+    pub fn public_url(&mut self, key: &str) -> String {
+        let url = self.required_base_url(key);
+        if url.parse::<Uri>().is_ok_and(|uri| uri.path().len() > 1) {
+            self.refuse(
+                key,
+                format!("{url:?}: must have no path: portals are served at the root of a host of their own"),
+            );
+        }
+        url
+    }
+
+    /// Where another part is: as [`Settings::base_url`], and without TLS, which parts don't speak to each other yet. It is
+    /// better refused than believed in.
+    pub fn part_url(&mut self, key: &str) -> Option<String> {
+        let url = self.base_url(key)?;
+        if url.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https")) {
+            let why = "parts don't speak TLS to each other yet: give an http URL, in a private network";
+            self.refuse(key, format!("{url:?}: {why}"));
+        }
+        Some(url)
+    }
+
     /// A secret without which the part can't run: the setting itself or the file that its `_FILE` twin names.
     pub fn secret(&mut self, key: &str) -> Zeroizing<String> {
         let given = self.optional_secret(key);
@@ -256,6 +280,33 @@ mod tests {
         let mut given = settings(&[]);
         assert_eq!((given.base_url("A__URL"), given.required_base_url("B__URL")), (None, String::new()));
         assert_eq!(given.finish().unwrap_err().to_string(), "TOKEN_B__URL is missing");
+    }
+
+    #[test]
+    fn a_public_url_has_no_path() {
+        for (text, expected) in [("https://p.example/", "https://p.example"), ("http://[::1]:80", "http://[::1]:80")] {
+            let mut given = settings(&[("TOKEN_A__URL", text)]);
+            assert_eq!((given.public_url("A__URL").as_str(), given.finish().is_ok()), (expected, true));
+        }
+        for text in ["https://p.example/portals", "https://p.example//"] {
+            let mut given = settings(&[("TOKEN_A__URL", text)]);
+            given.public_url("A__URL");
+            let refused = given.finish().err().map(|problems| problems.to_string()).unwrap_or_default();
+            assert_eq!(refused.contains("must have no path"), text.ends_with("portals"), "{text}: {refused}");
+        }
+        let mut given = settings(&[]);
+        given.public_url("A__URL");
+        assert_eq!(given.finish().unwrap_err().to_string(), "TOKEN_A__URL is missing");
+    }
+
+    #[test]
+    fn a_part_is_called_without_tls() {
+        let mut given = settings(&[("TOKEN_A__URL", "http://a:1/"), ("TOKEN_B__URL", "HTTPS://b:1")]);
+        assert_eq!(given.part_url("A__URL").as_deref(), Some("http://a:1"));
+        given.part_url("B__URL");
+        let refused = given.finish().unwrap_err().to_string();
+        assert!(refused.starts_with("TOKEN_B__URL") && refused.contains("don't speak TLS"), "{refused}");
+        assert_eq!(settings(&[]).part_url("A__URL"), None);
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub enum Kind {
     Secret,
     /// `…ua_`: a user's access to REST and GraphQL.
     Api,
+    /// `…cs_`: what the requester of a user's code holds.
+    CodeSecret,
+    /// `…se_`: a signed-in user's session.
+    Session,
 }
 
 impl Kind {
@@ -32,11 +36,14 @@ impl Kind {
             Self::Portal => "pat",
             Self::Secret => "ps",
             Self::Api => "ua",
+            Self::CodeSecret => "cs",
+            Self::Session => "se",
         }
     }
 
     fn of_prefix(prefix: &str) -> Option<Self> {
-        let kind = [Self::Portal, Self::Secret, Self::Api].into_iter().find(|kind| prefix.ends_with(kind.suffix()))?;
+        let kinds = [Self::Portal, Self::Secret, Self::Api, Self::CodeSecret, Self::Session];
+        let kind = kinds.into_iter().find(|kind| prefix.ends_with(kind.suffix()))?;
         let letters = prefix.strip_suffix(kind.suffix())?;
         is_letters(letters).then_some(kind)
     }
@@ -138,7 +145,8 @@ fn checksum_of(body: &str) -> String {
 }
 
 /// Big-endian bytes as base62, left-padded with `0` to `width`. Repeated division of the whole number by 62.
-fn encode(bytes: &[u8], width: usize) -> String {
+#[must_use]
+pub fn encode(bytes: &[u8], width: usize) -> String {
     let mut number = Zeroizing::new(bytes.to_vec());
     let mut digits = vec![b'0'; width];
     for digit in digits.iter_mut().rev() {

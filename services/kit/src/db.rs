@@ -7,12 +7,19 @@ use std::{path::Path, time::Duration};
 
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable,
 };
 use sea_orm_migration::MigratorTrait;
 
-/// How long a statement waits for a connection or a lock before it gives up.
+/// How long is waited for a connection of a pool, which on `SQLite` is the wait for the one writer of this process, and for
+/// another process that holds the lock of an `SQLite` file.
 const WAIT: Duration = Duration::from_secs(5);
+/// Connections that read, and as many that write: who waits for locks takes none from those who read.
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// How long a statement on `PostgreSQL` waits for a lock, how long it takes at most, and how long a transaction may do nothing,
+/// in milliseconds.
+const POSTGRES_LIMITS: [(&str, &str); 3] =
+    [("lock_timeout", "2000"), ("statement_timeout", "5000"), ("idle_in_transaction_session_timeout", "5000")];
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +38,7 @@ pub enum OpenError {
     Behind(usize),
     /// Commits would not survive a power loss.
     #[error("{0} must be {1} for a commit to survive a power loss, but it is {2:?}")]
-    NotDurable(&'static str, &'static str, String),
+    NotDurable(&'static str, String, String),
 }
 
 /// An open database.
@@ -46,12 +53,13 @@ impl Database {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = if url.starts_with("sqlite:") {
             // The writer comes first: it makes the file and switches it to WAL, which readers alone may not.
-            let writer = sea_orm::Database::connect(sqlite(url, 1)).await?;
-            let reader = sea_orm::Database::connect(sqlite(url, 4)).await?;
+            let writer = connect(sqlite(url, 1)).await?;
+            let reader = connect(sqlite(url, 4)).await?;
             Self { reader, writer }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = sea_orm::Database::connect(options(url, 16)).await?;
-            Self { reader: pool.clone(), writer: pool }
+            let writer = connect(postgres(url)).await?;
+            let reader = connect(postgres(url)).await?;
+            Self { reader, writer }
         } else {
             return Err(OpenError::Scheme);
         };
@@ -93,6 +101,12 @@ impl Database {
         // One transaction, on `SQLite` too, where sea-orm uses none: a process that is killed half-way must not leave
         // tables behind that the next start can't make again.
         let transaction = self.begin().await?;
+        if transaction.get_database_backend() == DatabaseBackend::Postgres {
+            // Migrations take the time they need.
+            for (limit, _) in POSTGRES_LIMITS {
+                transaction.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
+            }
+        }
         M::up(&transaction, None).await?;
         Ok(transaction.commit().await?)
     }
@@ -121,23 +135,52 @@ impl Database {
     }
 
     async fn assert_durable(&self) -> Result<(), OpenError> {
-        let backend = self.writer.get_database_backend();
-        // PRAGMA synchronous answers a number: 2 is FULL, 3 EXTRA.
-        let (ask, name, want): (_, _, &[&str]) = match backend {
-            DatabaseBackend::Sqlite => ("PRAGMA synchronous", "synchronous", &["2", "3"]),
-            _ => ("SHOW synchronous_commit", "synchronous_commit", &["on", "remote_apply", "remote_write", "local"]),
+        let require = |name, want: &[&str], value: String| {
+            let first = want.first().copied().unwrap_or_default().to_owned();
+            if want.contains(&value.as_str()) { Ok(()) } else { Err(OpenError::NotDurable(name, first, value)) }
         };
-        let row = self.writer.query_one_raw(Statement::from_string(backend, ask)).await?;
-        let value = match row {
-            Some(row) if backend == DatabaseBackend::Sqlite => row.try_get_by_index::<i32>(0)?.to_string(),
-            Some(row) => row.try_get_by_index::<String>(0)?,
-            None => String::new(),
-        };
-        if want.contains(&value.as_str()) {
-            return Ok(());
+        if self.writer.get_database_backend() == DatabaseBackend::Sqlite {
+            let synchronous: i32 = self.ask("PRAGMA synchronous").await?;
+            let name = match synchronous {
+                2 => "FULL".to_owned(),
+                3 => "EXTRA".to_owned(),
+                number => number.to_string(),
+            };
+            require("synchronous", &["FULL", "EXTRA"], name)?;
+            return require("journal_mode", &["wal"], self.ask("PRAGMA journal_mode").await?);
         }
-        Err(OpenError::NotDurable(name, if backend == DatabaseBackend::Sqlite { "FULL" } else { "on" }, value))
+        let good = ["on", "remote_apply", "remote_write", "local"];
+        require("synchronous_commit", &good, self.ask("SHOW synchronous_commit").await?)?;
+        for setting in ["fsync", "full_page_writes"] {
+            // A throw-away database may be without; nobody else's should be.
+            if self.ask::<String>(&format!("SHOW {setting}")).await? == "off" {
+                tracing::warn!(setting, "is off: the database may be lost with the power");
+            }
+        }
+        Ok(())
     }
+
+    async fn ask<T: TryGetable>(&self, question: &str) -> Result<T, DbErr> {
+        let statement = Statement::from_string(self.writer.get_database_backend(), question);
+        let row = self.writer.query_one_raw(statement).await?;
+        row.ok_or_else(|| DbErr::RecordNotFound(question.to_owned()))?.try_get_by_index(0)
+    }
+}
+
+fn postgres(url: &str) -> ConnectOptions {
+    let mut options = options(url, POSTGRES_CONNECTIONS);
+    options.map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_LIMITS));
+    options
+}
+
+/// Connects, and counts the statements.
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let mut connection = sea_orm::Database::connect(options).await?;
+    connection.set_metric_callback(|done| {
+        let kind = if done.statement.sql.starts_with("SELECT") { "read" } else { "write" };
+        metrics::counter!("portals_database_statements_total", "kind" => kind).increment(1);
+    });
+    Ok(connection)
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {

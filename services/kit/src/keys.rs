@@ -2,6 +2,13 @@
 //!
 //! The file holds one key a line, `<id> <64 hexadecimal digits>`; the first is used for what is new. Others than owner and
 //! group must not be able to read it (Kubernetes' `fsGroup` needs the group).
+//!
+//! To rotate: [`RootKeys::with_added`], [`RootKeys::promoted`], and once no row needs the old key [`RootKeys::without`], each
+//! followed by [`RootKeys::write`] and enough time for every process to have read the file again.
+
+mod rotation;
+
+pub use rotation::BadRotation;
 
 use std::{
     fmt, fs, io,
@@ -11,6 +18,7 @@ use std::{
 
 use hkdf::Hkdf;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The most keys that live at once: the one in use and the one being retired.
@@ -33,7 +41,7 @@ pub enum BadKeyFile {
     Count(usize),
 }
 
-/// One root key. Its `Debug` shows the id only.
+/// One root key. Its `Debug` shows the id only; two are equal if id and bytes are.
 #[derive(Clone)]
 pub struct RootKey {
     id: String,
@@ -45,6 +53,14 @@ impl fmt::Debug for RootKey {
         write!(f, "RootKey({})", self.id)
     }
 }
+
+impl PartialEq for RootKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.is_the_bytes_of(other)
+    }
+}
+
+impl Eq for RootKey {}
 
 impl RootKey {
     /// A key from its parts.
@@ -76,6 +92,10 @@ impl RootKey {
         Zeroizing::new(format!("{} {}\n", self.id, digits.as_str()))
     }
 
+    fn is_the_bytes_of(&self, other: &Self) -> bool {
+        bool::from(self.bytes.as_slice().ct_eq(other.bytes.as_slice()))
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let (id, digits) = line.split_once(' ')?;
         let mut bytes = Zeroizing::new([0; 32]);
@@ -88,7 +108,7 @@ impl RootKey {
 }
 
 /// The keys of a file: the first is in use, a second one is being retired.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootKeys {
     file: PathBuf,
     keys: Vec<RootKey>,

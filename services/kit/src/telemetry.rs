@@ -1,15 +1,28 @@
 //! Logs and metrics. A log line is static lower-case text with values as fields; never a credential, a variable or a body.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, BufWriter, IsTerminal},
     str::FromStr,
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Bounds of latency histograms in seconds.
 const LATENCY: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// The most log lines that wait to be written; more are dropped, so that a blocked log stops nobody.
+const MOST_LINES: usize = 16_384;
+
+/// What was started.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// For `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Writes what still waits when it is dropped, which must be the last thing that happens.
+    _log: WorkerGuard,
+}
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +57,21 @@ pub enum StartError {
 }
 
 /// Starts logging to standard error, filtered by `filter` (`tracing` directives), and collecting metrics.
-pub fn start(format: Format, filter: &str) -> Result<PrometheusHandle, StartError> {
+///
+/// One thread writes the lines, many at once when there are many: a system call for each would cost a request more than
+/// most of what is done for it.
+pub fn start(format: Format, filter: &str) -> Result<Telemetry, StartError> {
+    let (lines, log) =
+        NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(BufWriter::new(io::stderr()));
     let registry = tracing_subscriber::registry().with(EnvFilter::new(filter));
     match format {
         Format::Text => {
             let colors = io::stderr().is_terminal();
-            registry.with(fmt::layer().with_writer(io::stderr).with_ansi(colors).with_target(false)).try_init()?;
+            registry.with(fmt::layer().with_writer(lines).with_ansi(colors).with_target(false)).try_init()?;
         }
-        Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).try_init()?,
+        Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(lines)).try_init()?,
     }
-    let handle = PrometheusBuilder::new().set_buckets(&LATENCY)?.install_recorder()?;
+    let metrics = PrometheusBuilder::new().set_buckets(&LATENCY)?.install_recorder()?;
     metrics::gauge!("portals_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Ok(handle)
+    Ok(Telemetry { metrics, _log: log })
 }

@@ -9,6 +9,8 @@ use std::{
 use crate::ambient::Instant;
 
 const SECONDS: i64 = 60;
+/// The most keys that are counted apart in a window. Those that come after them are counted together.
+const MOST_KEYS: usize = 200_000;
 
 /// How a key stands in its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +37,28 @@ impl Figures {
     }
 }
 
-/// Counts by key. Holds the current window only, so its size is bounded by the keys of one minute.
+/// Counts by key. Holds the current window only, and at most 200 000 keys: more share one counter.
 #[derive(Debug)]
 pub struct Counter<K> {
-    state: Mutex<(i64, HashMap<K, u32>)>,
+    state: Mutex<Window<K>>,
+}
+
+#[derive(Debug)]
+struct Window<K> {
+    number: i64,
+    counts: HashMap<K, u32>,
+    others: u32,
+}
+
+impl<K> Window<K> {
+    fn new(number: i64) -> Self {
+        Self { number, counts: HashMap::new(), others: 0 }
+    }
 }
 
 impl<K> Default for Counter<K> {
     fn default() -> Self {
-        Self { state: Mutex::new((0, HashMap::new())) }
+        Self { state: Mutex::new(Window::new(0)) }
     }
 }
 
@@ -56,10 +71,12 @@ impl<K: Eq + Hash> Counter<K> {
         let seconds = now.timestamp();
         let window = seconds.div_euclid(SECONDS);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.0 != window {
-            *state = (window, HashMap::new());
+        if state.number != window {
+            *state = Window::new(window);
         }
-        let current = state.1.entry(key).or_insert(0);
+        let Window { counts, others, .. } = &mut *state;
+        let is_apart = counts.len() < MOST_KEYS || counts.contains_key(&key);
+        let current = if is_apart { counts.entry(key).or_insert(0) } else { others };
         *current = current.saturating_add(1);
         let reset = u32::try_from(SECONDS - seconds.rem_euclid(SECONDS)).unwrap_or(1);
         Some(Figures { limit, current: *current, reset })
@@ -85,6 +102,14 @@ mod tests {
         assert!(take(119).is_over());
         assert_eq!(take(119).reset, 1);
         assert_eq!(take(120), Figures { limit: 2, current: 1, reset: 60 });
+    }
+
+    #[test]
+    fn keys_after_the_most_are_counted_together() {
+        let counter = Counter::default();
+        let take = |key| counter.count(key, 1, at(0)).unwrap().current;
+        assert!((0..MOST_KEYS).all(|key| take(key) == 1));
+        assert_eq!((take(MOST_KEYS), take(MOST_KEYS + 1), take(0)), (1, 2, 2));
     }
 
     #[test]

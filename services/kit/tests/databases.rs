@@ -13,7 +13,7 @@ use kit::{
     grpc::Caller,
     keys::{RootKey, RootKeys},
 };
-use sea_orm::{FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, FromQueryResult, Statement};
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
 };
@@ -244,6 +244,21 @@ async fn a_new_key_is_known_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_forgotten_key_alone_is_a_stranger() {
+    each_engine(async |bed| {
+        let (database, directory) = (migrated(&bed.url).await, bed.directory());
+        canary::check(&database, &keys(directory, "both", &[("k2", 2), ("k1", 1)])).await.unwrap();
+        canary::forget(&database, "k1").await.unwrap();
+        assert_eq!(known(&database).await, ["k2"]);
+        let refused = canary::check(&database, &keys(directory, "old", &[("k1", 1)])).await;
+        assert!(matches!(refused, Err(WrongKeys::Stranger { .. })), "{refused:?}");
+        // Beside the one that is known it is welcome again.
+        canary::check(&database, &keys(directory, "both", &[("k2", 2), ("k1", 1)])).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_key_file_is_refused_and_leaves_no_trace() {
     each_engine(async |bed| {
         let (database, directory) = (migrated(&bed.url).await, bed.directory());
@@ -271,6 +286,31 @@ async fn of_two_first_starts_at_once_with_different_files_one_is_refused() {
         let refused = first.and(second).unwrap_err();
         assert!(matches!(refused, WrongKeys::Stranger { .. }), "{refused:?}");
         assert_eq!(known(&one).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn writers_that_wait_take_nothing_from_readers_and_none_waits_for_long() {
+    each_engine(async |bed| {
+        let database = Database::open(&bed.url).await.unwrap();
+        let is_sqlite = bed.url.starts_with("sqlite:");
+        let mut writers = Vec::new();
+        for _ in 0..(if is_sqlite { 1 } else { 8 }) {
+            writers.push(database.begin().await.unwrap());
+        }
+        database.ping().await.unwrap();
+        if !is_sqlite {
+            for (limit, value) in
+                [("lock_timeout", "2s"), ("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "5s")]
+            {
+                let ask = Statement::from_string(DatabaseBackend::Postgres, format!("SHOW {limit}"));
+                for connection in [database.read().query_one_raw(ask.clone()), writers[0].query_one_raw(ask)] {
+                    let row = connection.await.unwrap().unwrap();
+                    assert_eq!(row.try_get_by_index::<String>(0).unwrap(), value);
+                }
+            }
+        }
     })
     .await;
 }

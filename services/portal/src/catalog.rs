@@ -1,25 +1,38 @@
-//! Portals as calls need them: found by address, checked, compiled, kept in memory.
+//! Portals as calls need them: found by id, checked, compiled, kept in memory.
 //!
 //! Everything kept belongs to a generation. A change made here, or noticed in the database's change counter, begins the
 //! next one, and what is older is read anew when next asked for. Reading begins after the generation is known, so that
 //! what was read before a change can't be kept beyond it.
+//!
+//! What is kept counts only for a while after the last look at the change counter: a node that can't see changes, or was
+//! suspended, reads anew, and refuses to answer where it can't.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use kit::address::Networks;
+use kit::{address::Networks, ambient::Ambient};
 use moka::sync::Cache;
 use sea_orm::DbErr;
 use tokio::sync::Semaphore;
 
 use crate::{
     compiler::{Compiler, Unfit},
-    domain::{organization::Organization, portal::Portal},
+    domain::{id::PortalId, organization::Organization, portal::Portal},
     graphql::{Document, Reach, Viewer},
-    store::Store,
+    store::{Store, in_time},
 };
+
+/// How long what is kept counts, from the asking of the last look at the change counter: an edit takes effect within a second
+/// on every node, whatever befalls it (spec §3). Looks are half of it apart, and most of the rest is for slow ones; when they
+/// are slower still, calls read anew and go on.
+pub(crate) const LIFE: Duration = Duration::from_secs(1);
+/// The pause between two looks.
+pub(crate) const FOLLOW: Duration = Duration::from_millis(500);
 
 /// Bytes of documents that portals are kept for.
 const MOST_KEPT: u64 = 16 << 20;
@@ -42,46 +55,57 @@ pub(crate) struct Callable {
 /// The portals that were called lately.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    kept: Cache<String, (u64, Arc<Callable>)>,
+    kept: Cache<PortalId, (u64, Arc<Callable>)>,
     generation: AtomicU64,
     /// The change counter when last looked at.
     seen: AtomicI64,
+    /// Until when what is kept counts, in nanoseconds since boot.
+    until: AtomicU64,
+    ambient: Ambient,
     in_flight: usize,
 }
 
 impl Catalog {
     /// An empty catalog whose portals take `in_flight` calls at once.
-    pub(crate) fn new(in_flight: u32) -> Self {
-        let weight = |_: &String, (_, callable): &(u64, Arc<Callable>)| callable.weight();
+    pub(crate) fn new(in_flight: u32, ambient: Ambient) -> Self {
+        let weight = |_: &PortalId, (_, callable): &(u64, Arc<Callable>)| callable.weight();
         let kept = Cache::builder().weigher(weight).max_capacity(MOST_KEPT).build();
         let in_flight = usize::try_from(in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { kept, generation: AtomicU64::new(0), seen: AtomicI64::new(0), in_flight }
+        let (generation, seen, until) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU64::new(0));
+        Self { kept, generation, seen, until, ambient, in_flight }
     }
 
-    /// The portal at `/organizations/{organization}/portals/{portal}`.
+    /// The open portal of that id.
     pub(crate) async fn find(
         &self,
-        organization: &str,
-        portal: &str,
+        id: PortalId,
         store: &Store,
         compiler: &Compiler,
     ) -> Result<Option<Arc<Callable>>, DbErr> {
-        let address = format!("{organization}/{portal}");
-        let generation = self.generation.load(Ordering::Acquire);
-        let before = self.kept.get(&address);
+        let (generation, counts) = self.generation();
+        let before = self.kept.get(&id);
         if let Some((kept_in, callable)) = &before
+            && counts
             && *kept_in == generation
         {
             return Ok(Some(Arc::clone(callable)));
         }
-        let Some(organization) = store.find_organization(organization).await? else { return Ok(None) };
-        let Some(portal) = store.find_portal(organization.id, portal).await? else { return Ok(None) };
+        let Some((portal, organization)) = in_time(store.find_portal_with_organization(id)).await? else {
+            return Ok(None);
+        };
         // Calls that are under way count on.
-        let in_flight = before.filter(|(_, old)| old.portal.id == portal.id).map(|(_, old)| Arc::clone(&old.in_flight));
+        let in_flight = before.map(|(_, old)| Arc::clone(&old.in_flight));
         let in_flight = in_flight.unwrap_or_else(|| Arc::new(Semaphore::new(self.in_flight)));
         let callable = Arc::new(Callable::new(organization, portal, in_flight, compiler));
-        self.kept.insert(address, (generation, Arc::clone(&callable)));
+        self.kept.insert(id, (generation, Arc::clone(&callable)));
         Ok(Some(callable))
+    }
+
+    /// The present generation, and whether what was kept in it counts. What is read after this was asked is at least as new.
+    pub(crate) fn generation(&self) -> (u64, bool) {
+        // In this order: whoever sees that a look prolonged the time sees the generation that it began.
+        let counts = nanos(self.ambient.since_boot()) < self.until.load(Ordering::Acquire);
+        (self.generation.load(Ordering::Acquire), counts)
     }
 
     /// Begins the next generation: something changed.
@@ -91,15 +115,26 @@ impl Catalog {
 
     /// Looks whether another node changed something.
     pub(crate) async fn follow(&self, store: &Store) -> Result<(), DbErr> {
-        let number = store.changes().await?;
+        let asked = self.ambient.since_boot();
+        let number = in_time(store.changes()).await?;
         if self.seen.swap(number, Ordering::AcqRel) != number {
             self.changed();
         }
+        self.until.fetch_max(nanos(asked + LIFE), Ordering::AcqRel);
         Ok(())
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Callable {
+    /// Whether it is the portal at `/organizations/{organization}/portals/{portal}`.
+    pub(crate) fn is_at(&self, organization: &str, portal: &str) -> bool {
+        self.organization.slug == organization && self.portal.slug.as_str() == portal
+    }
+
     fn weight(&self) -> u32 {
         // What a portal takes beside its text.
         const LEAST: usize = 1 << 10;

@@ -66,8 +66,8 @@ impl Config {
         let pipelines_database_url = settings.optional_secret("PIPELINES__DATABASE_URL").map(|url| url.to_string());
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let (keys_file, grpc_listen) = (settings.required("KEYS__FILE"), settings.required("GRPC__LISTEN"));
-        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.base_url("TOKEN__URL"));
-        let public_url = settings.required_base_url("PUBLIC__URL");
+        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.part_url("TOKEN__URL"));
+        let public_url = settings.public_url("PUBLIC__URL");
         let (limits, upstream) = (Limits::read(&mut settings), Upstream::read(&mut settings));
         let shown = settings.finish()?;
         let config = Self {
@@ -133,10 +133,13 @@ mod tests {
     #[test]
     fn a_url_that_cannot_be_called_is_refused() {
         let wrong = [("PORTAL_TOKEN__URL", "token:50051"), ("PORTAL_PUBLIC__URL", "portals.example")];
-        let problems = read(&wrong).err().unwrap();
-        assert!(
-            problems.0.len() == 2 && wrong.iter().all(|(name, _)| problems.to_string().contains(name)),
-            "{problems}"
-        );
+        let unfit = [("PORTAL_TOKEN__URL", "https://token:1"), ("PORTAL_PUBLIC__URL", "https://portals.example/a")];
+        for wrong in [wrong, unfit] {
+            let problems = read(&wrong).err().unwrap();
+            assert!(
+                problems.0.len() == 2 && wrong.iter().all(|(name, _)| problems.to_string().contains(name)),
+                "{problems}"
+            );
+        }
     }
 }

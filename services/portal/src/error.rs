@@ -38,6 +38,8 @@ pub(crate) enum Error {
     MissingScope(&'static str),
     #[error("Forbidden")]
     Forbidden,
+    #[error("Only services may call this")]
+    ServiceKeyRequired,
     #[error("No organization found")]
     NoOrganization,
     #[error("No portal found")]
@@ -87,7 +89,7 @@ impl Fault for Error {
         match self {
             Self::InvalidVariables(_) => Code::Invalid,
             Self::PortalTokenRequired => Code::Unauthenticated,
-            Self::IpNotAllowed | Self::MissingScope(_) | Self::Forbidden => Code::Forbidden,
+            Self::IpNotAllowed | Self::MissingScope(_) | Self::Forbidden | Self::ServiceKeyRequired => Code::Forbidden,
             Self::RateLimited(_) => Code::Exhausted,
             Self::Invalid(_) => Code::Unprocessable,
             Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Code::Unavailable,
@@ -111,6 +113,7 @@ impl Fault for Error {
             Self::VerificationUnavailable => "verification_unavailable",
             Self::MissingScope(_) => "missing_scope",
             Self::Forbidden => "forbidden",
+            Self::ServiceKeyRequired => "service_key_required",
             Self::NoOrganization | Self::NoPortal => "not_found",
             Self::Outdated => "conflict",
             Self::OutcomeUnknown(_) => "outcome_unknown",
@@ -135,6 +138,9 @@ impl Fault for Error {
     }
 
     fn facts(&self) -> BTreeMap<String, String> {
+        if let Self::MissingScope(scope) = self {
+            return BTreeMap::from([("scope".to_owned(), (*scope).to_owned())]);
+        }
         let Self::RateLimited(Figures { limit, current, reset }) = self else { return BTreeMap::new() };
         let facts = [
             ("scope", "portal".to_owned()),

@@ -15,6 +15,7 @@ pub mod graphql;
 mod rpc;
 mod service;
 mod store;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod verifier;

@@ -1,15 +1,19 @@
 //! Every RPC of the service, one file each: parse, decide, store, reply.
 
 mod authority;
+mod create_organization;
 mod create_portal;
 mod delete_portal;
+mod describe_portal;
 mod execute_portal;
 mod execute_query;
 mod get_organization;
 mod get_portal;
 mod list_organizations;
 mod list_portals;
+mod resolve_portal;
 mod update_portal;
+mod viewer;
 mod wire;
 
 use contracts::{
@@ -18,10 +22,11 @@ use contracts::{
         execution_service_server::ExecutionService,
     },
     registry::v1::{
-        CreatePortalRequest, CreatePortalResponse, DeletePortalRequest, DeletePortalResponse, GetOrganizationRequest,
-        GetOrganizationResponse, GetPortalRequest, GetPortalResponse, ListOrganizationsRequest,
-        ListOrganizationsResponse, ListPortalsRequest, ListPortalsResponse, UpdatePortalRequest, UpdatePortalResponse,
-        registry_service_server::RegistryService,
+        CreateOrganizationRequest, CreateOrganizationResponse, CreatePortalRequest, CreatePortalResponse,
+        DeletePortalRequest, DeletePortalResponse, DescribePortalRequest, DescribePortalResponse,
+        GetOrganizationRequest, GetOrganizationResponse, GetPortalRequest, GetPortalResponse, ListOrganizationsRequest,
+        ListOrganizationsResponse, ListPortalsRequest, ListPortalsResponse, ResolvePortalRequest,
+        ResolvePortalResponse, UpdatePortalRequest, UpdatePortalResponse, registry_service_server::RegistryService,
     },
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -51,6 +56,9 @@ rpcs! {
     list_portals(ListPortalsRequest) -> ListPortalsResponse;
     update_portal(UpdatePortalRequest) -> UpdatePortalResponse;
     delete_portal(DeletePortalRequest) -> DeletePortalResponse;
+    resolve_portal(ResolvePortalRequest) -> ResolvePortalResponse;
+    describe_portal(DescribePortalRequest) -> DescribePortalResponse;
+    create_organization(CreateOrganizationRequest) -> CreateOrganizationResponse;
 }
 
 rpcs! {

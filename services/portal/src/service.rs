@@ -8,6 +8,7 @@ use contracts::{
 };
 use kit::{
     ambient::Ambient,
+    audit::{Event, Subject},
     boot::{Readiness, Tasks},
     canary::{self, WrongKeys},
     db::{Database, OpenError},
@@ -16,24 +17,26 @@ use kit::{
     window::Counter,
 };
 use moka::sync::Cache;
+use sea_orm::DbErr;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
-    catalog::Catalog,
+    catalog::{self, Catalog},
     compiler::Compiler,
     config::Config,
-    domain::id::{OrganizationId, PortalId},
+    domain::{
+        id::{OrganizationId, PortalId},
+        organization::Organization,
+    },
     error::Error,
     graphql::{BadSchema, Embedded},
-    store::{Migrator, Store},
+    store::{Migrator, Store, Unwritten},
     verifier::Verifier,
 };
 
-/// How often the change counter is read: an edit must reach every node within a second.
-const FOLLOW: Duration = Duration::from_millis(500);
-/// How often half-done removals are finished.
-const SWEEP: Duration = Duration::from_secs(30);
 /// A portal's refusals of one address are audited once in this time.
 const DENIAL: Duration = Duration::from_mins(1);
 const MOST_DENIALS: u64 = 10_000;
@@ -58,7 +61,7 @@ pub enum StartError {
     Verifier,
     /// The registry can't be written.
     #[error("portal database")]
-    Registry(#[from] sea_orm::DbErr),
+    Registry(#[from] DbErr),
 }
 
 /// The portal service. Clones share it.
@@ -73,8 +76,11 @@ pub(crate) struct Parts {
     pub(crate) verifier: Verifier,
     pub(crate) compiler: Compiler,
     pub(crate) catalog: Catalog,
+    /// Something was left to the sweep.
+    pub(crate) unfinished: Notify,
     pub(crate) calls: Counter<OrganizationId>,
-    pub(crate) denials: Cache<(PortalId, Option<IpAddr>), ()>,
+    /// Refusals that were audited: the portal, the address, and the token if it was refused by the token's own list.
+    pub(crate) denials: Cache<(PortalId, Option<IpAddr>, Option<Uuid>), ()>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -108,13 +114,17 @@ impl Service {
             store: Store::new(database, ambient.clone()),
             verifier: verifier.map_err(|_short_key: Error| StartError::Verifier)?,
             compiler: Compiler::new(upstream)?,
-            catalog: Catalog::new(config.limits.in_flight_per_portal),
+            catalog: Catalog::new(config.limits.in_flight_per_portal, ambient.clone()),
+            unfinished: Notify::new(),
             calls: Counter::default(),
             denials: Cache::builder().max_capacity(MOST_DENIALS).time_to_live(DENIAL).build(),
             ambient,
             config,
         }));
-        service.keep_up(tasks);
+        service.0.verifier.watch(tasks);
+        service.0.verifier.report_uses(tasks);
+        service.follow(tasks);
+        service.sweep(tasks);
         Ok(service)
     }
 
@@ -128,27 +138,25 @@ impl Service {
 
     /// Makes an organization unless one of that slug is there. The UUID of the one that is there.
     pub async fn ensure_organization(&self, slug: &str, name: &str) -> Result<Uuid, StartError> {
-        Ok(self.0.store.ensure_organization(slug, name).await?.id.0)
+        let Self(parts) = self;
+        if let Some(there) = parts.store.find_organization(slug).await? {
+            return Ok(there.id.0);
+        }
+        let made = parts.create_organization(slug.to_owned(), name.to_owned(), Value::Null).await;
+        made.map(|organization| organization.id.0).map_err(|unwritten| match unwritten {
+            Unwritten::Database(error) | Unwritten::Unknown(error) => error.into(),
+            other => DbErr::Custom(format!("{other:?}")).into(),
+        })
     }
 
-    fn keep_up(&self, tasks: &Tasks) {
+    /// Keeps up with what other nodes change.
+    fn follow(&self, tasks: &Tasks) {
         let follower = self.clone();
-        tasks.every(FOLLOW, move || {
+        tasks.every(catalog::FOLLOW, move || {
             let Self(parts) = follower.clone();
             async move {
                 if let Err(error) = parts.catalog.follow(&parts.store).await {
-                    // What changed meanwhile can't be known, so nothing kept may be used unread.
-                    parts.catalog.changed();
                     tracing::warn!(%error, "the change counter can't be read");
-                }
-            }
-        });
-        let sweeper = self.clone();
-        tasks.every(SWEEP, move || {
-            let Self(parts) = sweeper.clone();
-            async move {
-                if let Err(error) = parts.finish_removals().await {
-                    tracing::warn!(%error, "half-done removals can't be finished");
                 }
             }
         });
@@ -161,13 +169,33 @@ impl Parts {
         Caller::of(request, &self.config.service_key)
     }
 
-    /// Revokes the credentials of portals that were closed when the token service couldn't be asked.
-    pub(crate) async fn finish_removals(&self) -> Result<(), Error> {
-        for unrevoked in self.store.list_unrevoked().await? {
-            self.verifier.revoke_portal(&Caller::default(), unrevoked.organization, unrevoked.portal, None).await?;
-            self.store.mark_revoked(unrevoked.portal).await?;
-        }
-        Ok(())
+    /// Who calls an RPC that is for services only.
+    pub(crate) fn service<T>(&self, request: &tonic::Request<T>) -> Result<Caller, Error> {
+        let caller = self.caller(request);
+        if caller.is_service { Ok(caller) } else { Err(Error::ServiceKeyRequired) }
+    }
+
+    /// Writes a new organization. `context`: how it came about.
+    pub(crate) async fn create_organization(
+        &self,
+        slug: String,
+        name: String,
+        context: Value,
+    ) -> Result<Organization, Unwritten> {
+        let id = OrganizationId(self.ambient.uuid());
+        let event = Event {
+            kind: "ORGANIZATION_CREATED",
+            organization: id.0,
+            actor: None,
+            subject: Subject { kind: "organization", uuid: id.0, name: name.clone() },
+            context,
+            data: json!({ "slug": slug }),
+        };
+        let created_at = self.ambient.now();
+        let organization = Organization { id, slug, name, portal_requests_per_minute: None, created_at };
+        self.store.create_organization(&organization, event).await?;
+        self.catalog.changed();
+        Ok(organization)
     }
 }
 

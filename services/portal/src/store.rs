@@ -4,14 +4,24 @@
 
 mod changes;
 mod entity;
+mod intentions;
 mod migration;
 mod organizations;
 mod portals;
+mod unrevoked;
+
+use std::time::Duration;
 
 use kit::{ambient::Ambient, db::Database};
+use sea_orm::{ConnAcquireErr, DbErr};
 
+pub(crate) use intentions::Intention;
 pub use migration::Migrator;
 pub(crate) use portals::Unwritten;
+pub(crate) use unrevoked::Unrevoked;
+
+/// How long a read may take that a call waits for.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The registry's rows.
 #[derive(Clone, Debug)]
@@ -27,9 +37,15 @@ impl Store {
     }
 
     /// Whether the database answers.
-    pub(crate) async fn ping(&self) -> Result<(), sea_orm::DbErr> {
+    pub(crate) async fn ping(&self) -> Result<(), DbErr> {
         self.database.ping().await
     }
+}
+
+/// What `read` answers, if it does so in 500 ms.
+pub(crate) async fn in_time<T>(read: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let answer = tokio::time::timeout(PATIENCE, read).await;
+    answer.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
 }
 
 #[cfg(test)]

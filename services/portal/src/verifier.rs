@@ -1,26 +1,41 @@
 //! The one way from here to the token service: who calls, and may they.
 //!
-//! Verdicts about portal tokens are kept for less than the 5 s in which a revocation must reach everyone (spec §7), counted
-//! from the moment of asking on a clock that suspends with nothing and never steps. Verdicts about API access tokens aren't
-//! kept: the token service counts requests as it verifies.
+//! Verdicts about portal tokens are kept, and count while a lease is live, all revocations up to the lease's head are
+//! applied, and the token hasn't expired (spec §7, ADR 0011). Otherwise the token service is asked again. Verdicts about API
+//! access tokens aren't kept: the token service counts requests as it verifies.
 
-use std::time::Duration;
+mod flights;
+mod identity;
+mod lease;
+mod recent;
+mod uses;
+mod verdict;
+mod verdicts;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
 
 use contracts::token::v1::{
-    IssueServiceTokenRequest, PortalTokenKind, RevokePortalRequest, Role, User as WireUser, VerifyApiTokenRequest,
-    VerifyPortalTokenRequest, VerifyPortalTokenResponse, token_service_client::TokenServiceClient,
+    IssueServiceTokenRequest, PortalTokenKind, RevokePortalRequest, User as WireUser, VerifyApiTokenRequest,
+    VerifyPortalTokenRequest, token_service_client::TokenServiceClient,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use kit::{
-    ambient::{Ambient, Instant},
+    ambient::Ambient,
     credential::{self, Plain},
-    grpc::{Caller, Peer, Refusal, ServiceKey, to_instant},
+    error::Code,
+    grpc::{Caller, Peer, Refusal, ServiceKey},
 };
-use moka::future::Cache;
 use sha2::Sha256;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
-use uuid::Uuid;
 
+use self::{
+    flights::Flights,
+    lease::Lease,
+    uses::Uses,
+    verdict::Unverified,
+    verdicts::{Slot, Verdicts},
+};
 use crate::{
     domain::{
         id::{OrganizationId, PortalId},
@@ -29,63 +44,32 @@ use crate::{
     error::Error,
 };
 
+pub(crate) use identity::Identity;
+pub(crate) use verdict::Verdict;
+
+/// How long a verdict counts under a lease. A token that is used all the time must come by the token service now and then:
+/// that is where rows are re-keyed.
+const LONGEST: Duration = Duration::from_mins(10);
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long issuing and revoking may take: they write.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a verdict counts, from the moment of asking.
-const VERDICT_LIFE: Duration = Duration::from_secs(4);
+/// How long revoking may take that waits for every watcher, or for a lease to run out.
+const WAIT_PATIENCE: Duration = Duration::from_secs(8);
 const MOST_VERDICTS: u64 = 100_000;
 
-/// A portal token is good for one portal.
-#[derive(Clone, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) token: Uuid,
-    pub(crate) portal: PortalId,
-    expires_at: Option<Instant>,
-    asked: Duration,
-}
+type Answer = Result<Arc<Verdict>, Unverified>;
 
-/// Who presents an API access token.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) token: Uuid,
-    pub(crate) user: Author,
-    scopes: Vec<String>,
-    memberships: Vec<(OrganizationId, Role)>,
-}
-
-impl Identity {
-    /// Refuses a token without `scope`.
-    pub(crate) fn require_scope(&self, scope: &'static str) -> Result<(), Error> {
-        if self.scopes.iter().any(|own| own == scope) { Ok(()) } else { Err(Error::MissingScope(scope)) }
-    }
-
-    /// The organizations within reach.
-    pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
-        self.memberships.iter().map(|(organization, _)| *organization).collect()
-    }
-
-    /// The user's place in `organization`; `None` if it is out of reach.
-    pub(crate) fn role_in(&self, organization: OrganizationId) -> Option<Role> {
-        self.memberships.iter().find(|(own, _)| *own == organization).map(|(_, role)| *role)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unverified {
-    Refused,
-    Unavailable,
-}
-
-/// Asks the token service, and remembers.
+/// Asks the token service, and remembers. Clones share what is remembered.
 #[derive(Clone)]
 pub(crate) struct Verifier {
     client: TokenServiceClient<Peer>,
     key: ServiceKey,
     ambient: Ambient,
-    verdicts: Cache<[u8; 32], Verdict>,
-    /// Keys of the cache are hashes under a key of this process, so that memory holds no token and nobody can aim at a slot.
+    lease: Arc<Lease>,
+    verdicts: Arc<Verdicts>,
+    flights: Arc<Flights<Answer>>,
+    uses: Arc<Uses>,
     hash: Hmac<Sha256>,
 }
 
@@ -93,50 +77,91 @@ impl Verifier {
     pub(crate) fn new(token: Peer, key: ServiceKey, ambient: Ambient) -> Result<Self, Error> {
         let hash = Hmac::new_from_slice(&ambient.bytes::<32>())
             .map_err(|_length: hmac::digest::InvalidLength| Error::Garbled("a hash key"))?;
-        let verdicts = Cache::builder().max_capacity(MOST_VERDICTS).time_to_live(VERDICT_LIFE).build();
-        Ok(Self { client: TokenServiceClient::new(token), key, ambient, verdicts, hash })
+        Ok(Self {
+            client: TokenServiceClient::new(token),
+            key,
+            ambient,
+            lease: Arc::default(),
+            verdicts: Arc::new(Verdicts::new(MOST_VERDICTS)),
+            flights: Arc::default(),
+            uses: Arc::default(),
+            hash,
+        })
     }
 
     /// What the presented portal token is good for. One question at a time for each token, however many ask.
-    pub(crate) async fn verify_portal_token(&self, caller: &Caller) -> Result<Verdict, Error> {
+    pub(crate) async fn verify_portal_token(&self, caller: &Caller) -> Result<Arc<Verdict>, Error> {
         let token = caller.bearer().and_then(|text| Plain::parse(text).ok());
         let token = token.filter(|token| token.kind() == credential::Kind::Portal).ok_or(Error::PortalTokenRequired)?;
-        let slot: [u8; 32] = self.hash.clone().chain_update(token.expose()).finalize().into_bytes().into();
-        if let Some(verdict) = self.verdicts.get(&slot).await {
-            if self.is_fresh(&verdict) {
-                return self.unexpired(verdict);
-            }
-            self.verdicts.invalidate(&slot).await;
+        let slot: Slot = self.hash.clone().chain_update(token.expose()).finalize().into_bytes().into();
+        if self.is_leased()
+            && let Some(verdict) = self.verdicts.get(&slot)
+            && self.age(&verdict) < LONGEST
+        {
+            return self.unexpired(verdict);
         }
-        let verdict =
-            self.verdicts.try_get_with(slot, self.ask(caller)).await.map_err(|unverified| match *unverified {
-                Unverified::Refused => Error::PortalTokenRequired,
-                Unverified::Unavailable => Error::VerificationUnavailable,
-            })?;
+        let verdict = match self.fresh(caller, slot).await {
+            Ok(verdict) => verdict,
+            Err(Unverified::Refused) => return Err(Error::PortalTokenRequired),
+            Err(Unverified::Unavailable) => return Err(Error::VerificationUnavailable),
+        };
         // The process may have been suspended since it asked.
-        if self.is_fresh(&verdict) { self.unexpired(verdict) } else { Err(Error::VerificationUnavailable) }
+        if self.age(&verdict) < lease::LIFE { self.unexpired(verdict) } else { Err(Error::VerificationUnavailable) }
     }
 
-    fn is_fresh(&self, verdict: &Verdict) -> bool {
-        self.ambient.since_boot().saturating_sub(verdict.asked) < VERDICT_LIFE
+    /// The answer of a question that was asked after this was called, or of an older one that nothing has ended: one that
+    /// was under way may have been answered before a revocation that the caller knows to be acknowledged.
+    async fn fresh(&self, caller: &Caller, slot: Slot) -> Answer {
+        let ask = || self.ask(caller, slot);
+        match self.flights.join(slot, ask).await {
+            // Under a lease whatever was acknowledged before is applied here, and told by the recent events.
+            (Ok(verdict), false) if !(self.is_leased() && self.verdicts.vouch(&verdict)) => {
+                self.flights.join(slot, ask).await.0
+            }
+            (answer, _) => answer,
+        }
     }
 
-    fn unexpired(&self, verdict: Verdict) -> Result<Verdict, Error> {
+    fn age(&self, verdict: &Verdict) -> Duration {
+        self.ambient.since_boot().saturating_sub(verdict.asked)
+    }
+
+    /// How many wait for answers.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.flights.waiting()
+    }
+
+    /// Whether what is kept counts now.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lease.is_live(self.ambient.since_boot())
+    }
+
+    fn unexpired(&self, verdict: Arc<Verdict>) -> Result<Arc<Verdict>, Error> {
         let expired = verdict.expires_at.is_some_and(|end| self.ambient.now() >= end);
         if expired { Err(Error::PortalTokenRequired) } else { Ok(verdict) }
     }
 
-    async fn ask(&self, caller: &Caller) -> Result<Verdict, Unverified> {
-        let asked = self.ambient.since_boot();
+    async fn ask(&self, caller: &Caller, slot: Slot) -> Answer {
+        let (asked, generation) = (self.ambient.since_boot(), self.verdicts.generation());
         let mut request = caller.onward(VerifyPortalTokenRequest {}, &self.key);
         request.set_timeout(PATIENCE);
         let answer = tokio::time::timeout(PATIENCE, self.client.clone().verify_portal_token(request)).await;
         let reply = match answer {
             Ok(Ok(reply)) => reply.into_inner(),
-            Ok(Err(status)) if is_refusal(&status) => return Err(Unverified::Refused),
-            Ok(Err(_)) | Err(_) => return Err(Unverified::Unavailable),
+            Ok(Err(status)) if is_refusal(&status) && Refusal::of(&status).class == Code::Unauthenticated => {
+                self.verdicts.forget(&slot);
+                return Err(Unverified::Refused);
+            }
+            Ok(Err(status)) => {
+                tracing::warn!(code = ?status.code(), detail = status.message(), "a portal token can't be verified");
+                return Err(Unverified::Unavailable);
+            }
+            Err(_elapsed) => return Err(Unverified::Unavailable),
         };
-        verdict(reply, asked).ok_or(Unverified::Unavailable)
+        let verdict = Arc::new(verdict::read(reply, asked)?);
+        self.verdicts.keep(slot, Arc::clone(&verdict), generation);
+        Ok(verdict)
     }
 
     /// Who presents the API access token. The token service counts the request, for `organization` too if the user belongs
@@ -158,17 +183,7 @@ impl Verifier {
         }
         let reply = reply?;
         copy_figures(reply.metadata(), notes);
-        let reply = reply.into_inner();
-        let memberships = reply.memberships.into_iter().filter_map(|membership| {
-            let organization = membership.organization_uuid.parse().ok()?;
-            Some((OrganizationId(organization), Role::try_from(membership.role).ok()?))
-        });
-        Ok(Identity {
-            token: reply.token_uuid.parse().map_err(|_bad: uuid::Error| Error::Garbled("a token's uuid"))?,
-            user: reply.user.and_then(author).ok_or(Error::Garbled("a user"))?,
-            scopes: reply.scopes,
-            memberships: memberships.collect(),
-        })
+        Identity::read(reply.into_inner())
     }
 
     /// Makes a service token for a portal that is about to be written.
@@ -191,7 +206,7 @@ impl Verifier {
         Ok(reply.into_inner().token)
     }
 
-    /// Revokes everything that calls a portal. `by`: who asked, `None` for the system.
+    /// Revokes everything that calls a portal, for good. `by`: who asked, `None` for the system.
     pub(crate) async fn revoke_portal(
         &self,
         caller: &Caller,
@@ -199,15 +214,48 @@ impl Verifier {
         portal: PortalId,
         by: Option<&Author>,
     ) -> Result<(), Error> {
-        let message = RevokePortalRequest {
-            organization_uuid: organization.0.to_string(),
-            portal_uuid: portal.0.to_string(),
-            revoked_by: by.map(wire_user),
-        };
+        self.revoke(caller, revocation(organization, portal, by)).await
+    }
+
+    /// The same, and waits until nobody accepts it any more.
+    pub(crate) async fn revoke_portal_everywhere(
+        &self,
+        caller: &Caller,
+        organization: OrganizationId,
+        portal: PortalId,
+        by: Option<&Author>,
+    ) -> Result<(), Error> {
+        self.revoke(caller, RevokePortalRequest { wait: true, ..revocation(organization, portal, by) }).await
+    }
+
+    /// Revokes the user tokens of a portal that there are now, and the codes for them.
+    pub(crate) async fn revoke_user_tokens(
+        &self,
+        caller: &Caller,
+        organization: OrganizationId,
+        portal: PortalId,
+        by: Option<&Author>,
+    ) -> Result<(), Error> {
+        let kinds = vec![PortalTokenKind::User.into()];
+        self.revoke(caller, RevokePortalRequest { kinds, ..revocation(organization, portal, by) }).await
+    }
+
+    async fn revoke(&self, caller: &Caller, message: RevokePortalRequest) -> Result<(), Error> {
         let mut client = self.client.clone();
+        let patience = if message.wait { WAIT_PATIENCE } else { WRITE_PATIENCE };
         let request = caller.onward(message, &self.key);
-        send(WRITE_PATIENCE, request, |request| async move { client.revoke_portal(request).await }).await?;
+        send(patience, request, |request| async move { client.revoke_portal(request).await }).await?;
         Ok(())
+    }
+}
+
+fn revocation(organization: OrganizationId, portal: PortalId, by: Option<&Author>) -> RevokePortalRequest {
+    RevokePortalRequest {
+        organization_uuid: organization.0.to_string(),
+        portal_uuid: portal.0.to_string(),
+        revoked_by: by.map(wire_user),
+        kinds: Vec::new(),
+        wait: false,
     }
 }
 
@@ -232,27 +280,12 @@ where
     }
 }
 
-/// Whether the token service decided, rather than failed.
+/// Whether the token service decided about the caller, rather than failed. A service key that it refuses is our fault.
 fn is_refusal(status: &Status) -> bool {
-    use kit::error::Code::{Internal, Unavailable};
-    Refusal::is_ours(status) && !matches!(Refusal::of(status).class, Internal | Unavailable)
-}
-
-fn verdict(reply: VerifyPortalTokenResponse, asked: Duration) -> Option<Verdict> {
-    let VerifyPortalTokenResponse { token_uuid, portal_uuid, kind, expires_at } = reply;
-    // A kind that this version doesn't know has powers that it doesn't know.
-    (PortalTokenKind::try_from(kind) == Ok(PortalTokenKind::Service)).then_some(())?;
-    Some(Verdict {
-        token: token_uuid.parse().ok()?,
-        portal: PortalId(portal_uuid.parse().ok()?),
-        expires_at: expires_at.map(|at| to_instant(&at).ok_or(())).transpose().ok()?,
-        asked,
-    })
-}
-
-fn author(user: WireUser) -> Option<Author> {
-    let WireUser { uuid, name, email, created_at } = user;
-    Some(Author { uuid: uuid.parse().ok()?, name, email, created_at: to_instant(&created_at?)? })
+    let refusal = Refusal::of(status);
+    let failed =
+        matches!(refusal.class, Code::Internal | Code::Unavailable) || refusal.reason == "service_key_required";
+    Refusal::is_ours(status) && !failed
 }
 
 /// A user on the wire.

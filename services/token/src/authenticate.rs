@@ -15,32 +15,58 @@ use serde_json::Value;
 use crate::{
     Error, Service,
     domain::{
+        api_token::admits,
         tag::Class,
-        token::{ApiToken, PortalToken, Refused, judge},
+        token::{ApiToken, PortalKind, PortalToken, Refused, judge},
+        user::{Membership, User},
     },
 };
 
 /// How long a look-up may take: who waits for it gives up then (spec §7).
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Whom a user token acts as, and where they belong.
+pub(crate) type ActsAs = (User, Vec<Membership>);
+
 impl Service {
-    /// The portal token that `caller` presents, if it counts.
-    pub(crate) async fn portal_token(&self, caller: &Caller) -> Result<PortalToken, Error> {
+    /// The portal token that `caller` presents, if it counts; of a user token also whom it acts as, and where they belong. The
+    /// token is read first: what is read later is newer than the sequence that it names.
+    pub(crate) async fn portal_token(&self, caller: &Caller) -> Result<(PortalToken, Option<ActsAs>), Error> {
         let refused = |why| refused(caller, Kind::Portal, why);
         let plain = presented(caller, Kind::Portal).map_err(refused)?;
         let tags = self.0.tagger.candidates(Class::Portal, &plain);
         let token = in_time(self.0.store.find_portal_token(&tags)).await?.ok_or_else(|| refused(Refused::Unknown))?;
         judge(&token.tag, token.life, &tags, self.0.ambient.now()).map_err(refused)?;
-        Ok(token)
+        self.note_key(Class::Portal, token.uuid, &token.tag, &tags);
+        if token.kind != PortalKind::User {
+            return Ok((token, None));
+        }
+        let acts_as = in_time(self.acts_as(&token)).await?.ok_or_else(|| refused(Refused::NoMember))?;
+        Ok((token, Some(acts_as)))
     }
 
-    /// The API access token that `caller` presents, if it counts.
+    async fn acts_as(&self, token: &PortalToken) -> Result<Option<ActsAs>, DbErr> {
+        let Some(uuid) = token.user else { return Ok(None) };
+        let (user, memberships) =
+            tokio::try_join!(self.0.store.find_user(uuid), self.0.store.memberships_of_user(uuid))?;
+        let member = memberships.iter().any(|membership| membership.organization == token.organization);
+        Ok(user.filter(|_| member).map(|user| (user, memberships)))
+    }
+
+    /// The API access token that `caller` presents, if it counts and may be used from where they are.
     pub(crate) async fn api_token(&self, caller: &Caller) -> Result<ApiToken, Error> {
         let refused = |why| refused(caller, Kind::Api, why);
         let plain = presented(caller, Kind::Api).map_err(refused)?;
         let tags = self.0.tagger.candidates(Class::Api, &plain);
         let token = in_time(self.0.store.find_api_token(&tags)).await?.ok_or_else(|| refused(Refused::Unknown))?;
-        judge(&token.tag, token.life, &tags, self.0.ambient.now()).map_err(refused)?;
+        let now = self.0.ambient.now();
+        judge(&token.tag, token.life, &tags, now).map_err(refused)?;
+        self.note_key(Class::Api, token.uuid, &token.tag, &tags);
+        if !admits(token.allowed_ip_addresses.as_deref(), caller.client_ip) {
+            tracing::info!(token = %token.uuid, request_id = caller.request_id(), "address refused");
+            return Err(Error::IpNotAllowed);
+        }
+        self.0.uses.note_api_token(token.uuid, caller.client_ip, now);
         Ok(token)
     }
 
@@ -52,17 +78,21 @@ impl Service {
     }
 }
 
-fn presented(caller: &Caller, kind: Kind) -> Result<Plain, Refused> {
+pub(crate) fn presented(caller: &Caller, kind: Kind) -> Result<Plain, Refused> {
     let plain = Plain::parse(caller.bearer().ok_or(Refused::Missing)?)?;
     if plain.kind() == kind { Ok(plain) } else { Err(Refused::OtherKind) }
 }
 
-fn refused(caller: &Caller, wanted: Kind, why: Refused) -> Error {
+pub(crate) fn refused(caller: &Caller, wanted: Kind, why: Refused) -> Error {
     tracing::info!(?wanted, %why, request_id = caller.request_id(), "credential refused");
-    if wanted == Kind::Portal { Error::NoPortalToken } else { Error::NoApiToken }
+    match wanted {
+        Kind::Portal => Error::NoPortalToken,
+        Kind::Session => Error::NoSession,
+        _ => Error::NoApiToken,
+    }
 }
 
-async fn in_time<T>(look_up: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
+pub(crate) async fn in_time<T>(look_up: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
     match tokio::time::timeout(PATIENCE, look_up).await {
         Ok(Ok(found)) => return Ok(found),
         Ok(Err(error)) => tracing::error!(error = chain(&error), "a credential can't be looked up"),

@@ -29,8 +29,7 @@ pub struct Config {
 
 /// How often things may be done in a minute; 0 is no limit.
 ///
-/// The last three belong to the exchange of secrets and to codes. They are read from now on, so that no installation
-/// has to learn them later, and count as soon as these are served.
+/// The last three belong to the exchange of secrets, to signing in and to codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// REST requests of one organization.

@@ -1,17 +1,20 @@
 //! The first user of a new installation.
 
-use kit::{
-    audit::{Event, Subject},
-    credential::Plain,
-};
-use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
+use kit::credential::Plain;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
     Error, Service,
-    domain::{password, scope::Scope, tag::Class, token::Imprint, user::User},
+    domain::{
+        api_token::{NewApiToken, Terms},
+        email::Email,
+        scope::Scope,
+        tag::Class,
+        token::Imprint,
+        trail::Trail,
+        user::User,
+    },
     store::Administrator,
 };
 
@@ -37,27 +40,36 @@ impl Service {
 
     /// Makes the first user; does nothing if there is one. All or nothing, in one transaction.
     pub async fn create_first_user(&self, first: FirstUser) -> Result<(), Error> {
-        let FirstUser { organization_uuid: organization, name, email, password, api_token } = first;
-        let (ambient, salt) = (&self.0.ambient, self.0.ambient.bytes());
-        let password_hash = spawn_blocking(move || password::hash(&password, salt)).await?;
+        let password_hash = self.0.slow_hash.hash(first.password.clone(), self.0.ambient.bytes()).await?;
+        self.store_first_user(first, password_hash).await
+    }
+
+    /// The same where the password's hash is known.
+    pub(crate) async fn store_first_user(&self, first: FirstUser, password_hash: String) -> Result<(), Error> {
+        let FirstUser { organization_uuid: organization, name, email, password: _, api_token } = first;
+        let ambient = &self.0.ambient;
+        // People are found by the normal form.
+        let email = Email::parse(&email).map_or(email, String::from);
         let user = User { uuid: ambient.uuid(), name, email, created_at: ambient.now() };
-        let tag = self.0.tagger.tag(Class::Api, &api_token);
-        let token = Imprint::new(ambient.uuid(), &api_token, tag, user.created_at)
-            .described("Made at the first start of this installation".to_owned());
-        let event = created(organization, &user, &token);
+        let token = NewApiToken {
+            imprint: self.api_token_imprint(&api_token),
+            terms: everything("Made at the first start of this installation"),
+            organizations: None,
+        };
         let administrator = Administrator { user, password_hash, organization, token };
-        Ok(self.0.store.create_first_user(administrator, event).await?)
+        Ok(self.0.store.create_first_user(administrator, &Trail::system()).await?)
+    }
+
+    /// What is kept of a new API access token.
+    pub(crate) fn api_token_imprint(&self, plain: &Plain) -> Imprint {
+        let tag = self.0.tagger.tag(Class::Api, plain);
+        Imprint::new(self.0.ambient.uuid(), plain, tag, self.0.ambient.now())
     }
 }
 
-fn created(organization: Uuid, user: &User, token: &Imprint) -> Event {
-    let scopes: Vec<_> = Scope::all().into_iter().map(Scope::name).collect();
-    Event {
-        kind: "API_ACCESS_TOKEN_CREATED",
-        organization,
-        actor: None,
-        subject: Subject { kind: "api_access_token", uuid: token.uuid, name: token.description.clone() },
-        context: Value::Null,
-        data: json!({ "user_uuid": user.uuid, "last_four": token.last_four, "scopes": scopes }),
-    }
+/// Every scope, from anywhere, for ever.
+fn everything(description: &str) -> Terms {
+    let mut scopes = Scope::all();
+    scopes.sort_unstable_by_key(|scope| scope.name());
+    Terms { scopes, description: description.to_owned(), expires_at: None, allowed_ip_addresses: None }
 }

@@ -1,6 +1,6 @@
 //! How many requests a user and an organization make (spec §8: REST).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use kit::{
     ambient::Instant,
@@ -8,7 +8,7 @@ use kit::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Service, config::Limits, domain::token::ApiToken};
+use crate::{Service, config::Limits, domain::token::ApiToken};
 
 /// What the figures of an organization are about.
 pub(crate) const SCOPE: &str = "rest";
@@ -19,6 +19,8 @@ pub(crate) struct Limiter {
     limits: Limits,
     users: Counter<Uuid>,
     organizations: Counter<Uuid>,
+    /// By network, see `failures`.
+    codes: Counter<Option<IpAddr>>,
 }
 
 /// How user and organization stand; `None` where nothing was counted.
@@ -36,17 +38,21 @@ impl Rates {
 
     /// The exceeded limit, for machines.
     pub(crate) fn facts(&self) -> BTreeMap<String, String> {
-        let Some(Figures { limit, current, reset }) = self.over() else { return BTreeMap::new() };
-        let numbers = [("limit", limit), ("current", current), ("reset", reset), ("retry_after", reset)];
-        let mut facts: BTreeMap<_, _> = numbers.map(|(name, number)| (name.to_owned(), number.to_string())).into();
-        facts.insert("scope".to_owned(), SCOPE.to_owned());
-        facts
+        self.over().map(|figures| figures_facts(figures, SCOPE)).unwrap_or_default()
     }
+}
+
+/// An exceeded limit, for machines; `scope` says what it is about.
+pub(crate) fn figures_facts(Figures { limit, current, reset }: Figures, scope: &str) -> BTreeMap<String, String> {
+    let numbers = [("limit", limit), ("current", current), ("reset", reset), ("retry_after", reset)];
+    let mut facts: BTreeMap<_, _> = numbers.map(|(name, number)| (name.to_owned(), number.to_string())).into();
+    facts.insert("scope".to_owned(), scope.to_owned());
+    facts
 }
 
 impl Limiter {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, users: Counter::default(), organizations: Counter::default() }
+        Self { limits, users: Counter::default(), organizations: Counter::default(), codes: Counter::default() }
     }
 
     /// Counts one request. A user who is over spends nothing of the organization's rate: else one member could use up
@@ -59,12 +65,18 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// Counts one code that was asked for from `address`; answers the figures if that is too many.
+    pub(crate) fn count_code(&self, address: Option<IpAddr>, now: Instant) -> Option<Figures> {
+        self.codes.count(address, self.limits.codes_per_minute, now).filter(Figures::is_over)
+    }
+}
+
 impl Service {
     /// Counts one request of the token's user; for `organization` too, if user and token reach it.
-    pub(crate) fn count(&self, token: &ApiToken, organization: Option<Uuid>) -> Result<Rates, Error> {
-        let reached = |uuid: &Uuid| token.memberships.iter().any(|membership| membership.organization == *uuid);
-        let rates = self.0.limiter.count(token.user.uuid, organization.filter(reached), self.0.ambient.now());
-        if rates.over().is_some() { Err(Error::RateLimited(rates)) } else { Ok(rates) }
+    pub(crate) fn count(&self, token: &ApiToken, organization: Option<Uuid>) -> Rates {
+        let reached = organization.filter(|uuid| token.role_in(*uuid).is_some());
+        self.0.limiter.count(token.user.uuid, reached, self.0.ambient.now())
     }
 }
 

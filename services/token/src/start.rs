@@ -4,12 +4,25 @@ use std::{path::PathBuf, sync::Arc};
 
 use kit::{
     ambient::Ambient,
+    boot::Tasks,
     canary::{self, WrongKeys},
     db::{Database, OpenError},
     keys::{BadKeyFile, RootKeys},
 };
 
-use crate::{Config, Migrator, Parts, Service, domain::tag::Tagger, limiter::Limiter, store::Store};
+use crate::{
+    Config, Migrator, Parts, Service,
+    codes::Polls,
+    domain::{secret::Gatekeeper, tag::Tagger},
+    exchange::Exchanges,
+    failures::{AllFailures, Tally},
+    keys::{Keyring, Rekey},
+    limiter::Limiter,
+    slow_hash::SlowHash,
+    store::Store,
+    uses::Uses,
+    watchers::Watchers,
+};
 
 /// Why the token service doesn't start. To be printed with its sources (`kit::error::chain`).
 #[derive(Debug, thiserror::Error)]
@@ -32,15 +45,37 @@ impl Service {
     }
 
     /// Opens the database, which must have exactly this version's schema, and checks that the keys are its keys.
-    pub async fn open(config: Config, ambient: Ambient) -> Result<Self, StartError> {
+    pub async fn open(config: Config, ambient: Ambient, tasks: &Tasks) -> Result<Self, StartError> {
         let bad = |error| StartError::Keys(config.keys_file.clone(), error);
         let keys = RootKeys::read(&config.keys_file).map_err(bad)?;
         let tagger = Tagger::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
+        let gatekeeper = Gatekeeper::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
         let database = Database::open(&config.database_url).await?;
         database.require_schema::<Migrator>().await?;
         canary::check(&database, &keys).await?;
         let store = Store::new(database, ambient.clone());
         let Config { limits, service_key, letters, .. } = config;
-        Ok(Self(Arc::new(Parts { store, tagger, limiter: Limiter::new(limits), service_key, letters, ambient })))
+        let exchanges = Exchanges::new(gatekeeper, limits.exchanges_per_minute, &store, tasks, ambient.bytes());
+        let service = Self(Arc::new(Parts {
+            store,
+            tagger,
+            keyring: Keyring::new(keys),
+            rekey: Rekey::default(),
+            limiter: Limiter::new(limits),
+            slow_hash: SlowHash::default(),
+            sign_in_hash: SlowHash::of_sign_ins(),
+            failures: AllFailures::new(limits.failures_per_minute),
+            tally: Tally::default(),
+            polls: Polls::default(),
+            exchanges,
+            service_key,
+            letters,
+            uses: Uses::default(),
+            watchers: Watchers::new(ambient.since_boot()),
+            tasks: tasks.clone(),
+            ambient,
+        }));
+        service.run_background(tasks);
+        Ok(service)
     }
 }

@@ -2,19 +2,47 @@
 //!
 //! Every change is one transaction with its audit rows. Reads go past it.
 
+mod api_settings;
 mod api_tokens;
+mod codes;
+mod endings;
 mod entity;
+mod exchanges;
+mod inactive_tokens;
+mod keys;
+mod memberships;
 mod migration;
 mod portal_tokens;
 mod portals;
+mod revocations;
+mod secrets;
+mod sessions;
+mod sweeps;
+mod token_lists;
+mod user_tokens;
 mod users;
+mod uses;
 
-use kit::{ambient::Ambient, db::Database};
-use sea_orm::DbErr;
+use kit::{
+    ambient::Ambient,
+    audit::{self, Event},
+    db::Database,
+};
+use sea_orm::{DatabaseTransaction, DbErr};
 
+use crate::Error;
+
+pub(crate) use codes::Decision;
+pub(crate) use exchanges::{Exchange, Locked};
+pub(crate) use memberships::{Joining, MemberKey, NO_MEMBER};
 pub use migration::Migrator;
-pub(crate) use portal_tokens::Revocation;
-pub(crate) use users::Administrator;
+pub(crate) use portal_tokens::{Ended, Revocation};
+pub(crate) use secrets::SecretRemoval;
+pub(crate) use sessions::PasswordHash;
+pub(crate) use sweeps::{BATCH, Swept};
+pub(crate) use token_lists::{Ending, EndingAll};
+pub(crate) use users::{Administrator, NO_USER};
+pub(crate) use uses::Used;
 
 /// The database of this service.
 #[derive(Clone, Debug)]
@@ -33,6 +61,20 @@ impl Store {
     pub(crate) async fn ping(&self) -> Result<(), DbErr> {
         self.database.ping().await
     }
+
+    /// Writes what the audit says of a change, in its transaction.
+    async fn record(
+        &self,
+        transaction: &DatabaseTransaction,
+        events: impl IntoIterator<Item = Event> + Send,
+    ) -> Result<(), DbErr> {
+        audit::record_all(transaction, &self.ambient, events.into_iter().collect()).await
+    }
+}
+
+/// Commits what a client waits for. A commit that breaks off may have happened.
+async fn commit(transaction: DatabaseTransaction) -> Result<(), Error> {
+    transaction.commit().await.map_err(Error::OutcomeUnknown)
 }
 
 /// A word of a row that this version doesn't know.

@@ -18,6 +18,18 @@ fn codes(text: &str) -> Vec<&str> {
     bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).collect()
 }
 
+/// Reasons that comments of `.proto` files name (`UPPER_SNAKE`, of two words or more) and `docs/errors.md` doesn't list.
+pub fn undocumented_in(contract: &str, documented: &str) -> Vec<String> {
+    let comments = contract.lines().filter_map(|line| line.trim_start().strip_prefix("//"));
+    let is_reason =
+        |word: &&str| word.contains('_') && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let words = comments.flat_map(|comment| comment.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let listed = listed(documented);
+    let reasons = words.filter(is_reason).filter(|word| *word != "UPPER_SNAKE");
+    let missing = reasons.filter(|reason| !listed.contains(&reason.to_lowercase().as_str()));
+    missing.map(|reason| format!("{reason} isn't in docs/errors.md")).collect()
+}
+
 fn listed(documented: &str) -> Vec<&str> {
     let rows = documented.lines().filter_map(|line| line.strip_prefix('|'));
     let first = rows.filter_map(|row| row.split('|').next());
@@ -41,5 +53,7 @@ mod tests {
         );
         let documented = format!("{documented}| `odd_one` | 400 |\n");
         assert_eq!(undocumented(&sources, &documented), Vec::<String>::new());
+        let contract = "  // Of x_y in UPPER_SNAKE. Reasons: NOT_FOUND (no A), OTHER_ONE.\n  rpc X_Y(A) returns (B);\n";
+        assert_eq!(undocumented_in(contract, &documented), ["OTHER_ONE isn't in docs/errors.md"]);
     }
 }

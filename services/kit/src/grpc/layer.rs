@@ -61,7 +61,8 @@ where
 
 fn record(rpc: String, took: Duration, response: &Response<Body>) {
     // A reply with a body has its status in the trailers; an error of a unary call has it in the headers.
-    let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    // Only that is read: decoding the whole status, its details too, costs more than everything else here.
+    let code = response.headers().get(Status::GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
     // A path that is no RPC of ours is a stranger's text: it may hold anything, and there are endlessly many.
     let rpc = if code == Code::Unimplemented { UNKNOWN.to_owned() } else { rpc };
     tracing::debug!(rpc, ?code, micros = took.as_micros(), "rpc");

@@ -1,6 +1,6 @@
 //! Serving a part's RPCs on a socket.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -9,6 +9,13 @@ use tonic_health::server::health_reporter;
 
 use super::layer::Layered;
 use crate::boot::Tasks;
+
+/// How often a silent connection is asked whether its client is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long a client may take to say so.
+const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(5);
+/// The most requests of one connection at once.
+const MOST_STREAMS: u32 = 1_024;
 
 /// A part that is served.
 #[derive(Clone, Debug)]
@@ -56,7 +63,11 @@ impl Served {
         let routes = routes.add_service(health_service).add_service(v1).add_service(v1alpha);
         let stop = tasks.stopping();
         tasks.spawn(async move {
-            let mut builder = Server::builder().layer(tower::layer::layer_fn(Layered::new));
+            let mut builder = Server::builder()
+                .http2_keepalive_interval(Some(KEEP_ALIVE))
+                .http2_keepalive_timeout(Some(KEEP_ALIVE_PATIENCE))
+                .max_concurrent_streams(MOST_STREAMS)
+                .layer(tower::layer::layer_fn(Layered::new));
             let incoming = TcpListenerStream::new(listener);
             let served =
                 builder.add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await;

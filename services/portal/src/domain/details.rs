@@ -25,13 +25,7 @@ pub(crate) struct Details {
 impl Details {
     /// The slug, or everything that is wrong, the document left aside.
     pub(crate) fn check(&self) -> Result<Slug, Vec<Violation>> {
-        let mut faults = Vec::new();
-        if self.name.trim().is_empty() {
-            faults.push(Violation::new("name", "must not be empty"));
-        }
-        if self.name.chars().count() > MOST_NAME {
-            faults.push(Violation::new("name", format!("must not be longer than {MOST_NAME} characters")));
-        }
+        let mut faults = check_name(&self.name);
         if self.description.as_ref().is_some_and(|text| text.chars().count() > MOST_DESCRIPTION) {
             faults
                 .push(Violation::new("description", format!("must not be longer than {MOST_DESCRIPTION} characters")));
@@ -48,16 +42,30 @@ impl Details {
         if let Some(upstream) = &self.upstream {
             faults.push(Violation::new("upstream", format!("{upstream:?} doesn't exist")));
         }
-        let slug = self.slug().map_err(|fault| faults.push(fault)).ok();
+        let slug = check_slug(self.slug.as_deref(), &self.name).map_err(|fault| faults.push(fault)).ok();
         slug.filter(|_| faults.is_empty()).ok_or(faults)
     }
+}
 
-    fn slug(&self) -> Result<Slug, Violation> {
-        let form = "must be 1 to 100 of a-z, 0-9 and -, and not begin with -";
-        match &self.slug {
-            Some(slug) => Slug::parse(slug).ok_or_else(|| Violation::new("slug", form)),
-            None => Slug::from_name(&self.name)
-                .ok_or_else(|| Violation::new("slug", "can't be made from the name: please give one")),
+/// What is wrong with the length of a name.
+pub(super) fn check_name(name: &str) -> Vec<Violation> {
+    let mut faults = Vec::new();
+    if name.trim().is_empty() {
+        faults.push(Violation::new("name", "must not be empty"));
+    }
+    if name.chars().count() > MOST_NAME {
+        faults.push(Violation::new("name", format!("must not be longer than {MOST_NAME} characters")));
+    }
+    faults
+}
+
+/// The slug as given, or made from the name.
+pub(super) fn check_slug(slug: Option<&str>, name: &str) -> Result<Slug, Violation> {
+    let form = "must be 1 to 100 of a-z, 0-9 and -, and not begin with -";
+    match slug {
+        Some(slug) => Slug::parse(slug).ok_or_else(|| Violation::new("slug", form)),
+        None => {
+            Slug::from_name(name).ok_or_else(|| Violation::new("slug", "can't be made from the name: please give one"))
         }
     }
 }

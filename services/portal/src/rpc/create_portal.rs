@@ -7,7 +7,7 @@ use crate::{
     domain::{details::Details, id::PortalId, portal::Portal, slug::Slug},
     error::Error,
     service::Parts,
-    store::Unwritten,
+    store::{Intention, Unwritten},
 };
 
 pub(super) async fn handle(
@@ -23,12 +23,14 @@ pub(super) async fn handle(
         return Err(Unwritten::SlugTaken.into());
     }
     let portal = new_portal(service, &authority, details, slug);
-    // The token comes first: a portal without one would be of no use, a token without its portal opens nothing.
+    // The token comes first: a portal without one would be of no use, a token without its portal opens nothing. Whatever
+    // happens in between, the sweep finds the intention and revokes the token.
+    service.store.intend(&portal).await?;
     let token = service.verifier.issue_service_token(&authority.caller, &portal, "The first token").await?;
     let event =
         authority.event("PORTAL_CREATED", &portal, json!({ "slug": portal.slug.as_str(), "version": portal.version }));
     if let Err(unwritten) = service.store.create_portal(&portal, service.config.limits.portals, event).await {
-        // After a commit that broke off the portal may be there, and then the token must work.
+        // After a commit that broke off the portal may be there, and then the token must work. If it isn't, its intention is.
         if !matches!(unwritten, Unwritten::Unknown(_)) {
             forget_token(service, &authority, &portal).await;
         }
@@ -86,13 +88,10 @@ fn new_portal(service: &Parts, authority: &Authority, details: Details, slug: Sl
     }
 }
 
-/// Revokes the token of a portal that couldn't be written. Nobody has seen the token, so a failure does no harm.
+/// Revokes the token of a portal that couldn't be written. Nobody has seen the token; what fails is left to the sweep.
 async fn forget_token(service: &Parts, authority: &Authority, portal: &Portal) {
-    let revoked = service
-        .verifier
-        .revoke_portal(&authority.caller, portal.organization, portal.id, Some(&portal.created_by))
-        .await;
-    if let Err(error) = revoked {
-        tracing::warn!(portal = %portal.id.0, %error, "the token of an unwritten portal stays");
+    let intention = Intention { organization: portal.organization, portal: portal.id };
+    if let Err(error) = service.give_up(&authority.caller, intention, Some(&portal.created_by)).await {
+        tracing::warn!(portal = %portal.id.0, %error, "the token of an unwritten portal waits for revocation");
     }
 }

@@ -10,8 +10,8 @@ pub(super) async fn handle(
     request: Request<DeletePortalRequest>,
     notes: &mut MetadataMap,
 ) -> Result<DeletePortalResponse, Error> {
-    let caller = service.caller(&request);
-    let DeletePortalRequest { organization, portal } = request.into_inner();
+    let (began, caller) = (service.ambient.since_boot(), service.caller(&request));
+    let DeletePortalRequest { organization, portal, wait } = request.into_inner();
     let authority = service.authorize(caller, &organization, CHANGE_PORTAL, notes).await?;
     let portal = service.store.find_portal(authority.organization.id, &portal).await?.ok_or(Error::NoPortal)?;
     let event = authority.event("PORTAL_DELETED", &portal, json!({ "slug": portal.slug.as_str() }));
@@ -19,15 +19,16 @@ pub(super) async fn handle(
         return Err(Error::NoPortal);
     }
     service.catalog.changed();
-    let by = Some(&authority.identity.user);
-    let revoked = service.verifier.revoke_portal(&authority.caller, portal.organization, portal.id, by).await;
-    let marked = match revoked {
-        Ok(()) => service.store.mark_revoked(portal.id).await.map_err(Error::from),
-        Err(error) => Err(error),
+    // The portal is closed, so its tokens open nothing, even if this fails.
+    let revoke = async {
+        let (caller, by) = (&authority.caller, Some(&authority.identity.user));
+        if wait {
+            service.verifier.revoke_portal_everywhere(caller, portal.organization, portal.id, by).await?;
+        } else {
+            service.verifier.revoke_portal(caller, portal.organization, portal.id, by).await?;
+        }
+        Ok(service.store.mark_revoked(portal.id).await?)
     };
-    // The portal is closed, so its tokens open nothing; the sweep will finish what is left.
-    if let Err(error) = marked {
-        tracing::warn!(portal = %portal.id.0, %error, "the tokens of a removed portal wait for revocation");
-    }
+    service.afterwards(portal.id, began, wait, revoke).await;
     Ok(DeletePortalResponse {})
 }

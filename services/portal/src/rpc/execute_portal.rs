@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
 use kit::{
+    address::Networks,
     audit::{Event, Subject, context},
     error::Violation,
     grpc::{Caller, put_figures},
@@ -11,7 +12,7 @@ use serde_json::json;
 use tonic::{Request, metadata::MetadataMap};
 use uuid::Uuid;
 
-use crate::{catalog::Callable, error::Error, graphql::coerce, service::Parts};
+use crate::{catalog::Callable, error::Error, graphql::coerce, service::Parts, verifier::Verdict};
 
 /// How deep variables may nest.
 pub(super) const MOST_DEPTH: usize = 64;
@@ -24,8 +25,10 @@ pub(super) async fn handle(
     let caller = service.caller(&request);
     let ExecutePortalRequest { organization, portal, operation_name, variables_json } = request.into_inner();
     let given = json::object(&variables_json, MOST_DEPTH)?;
-    let (callable, token) = service.authenticate(&caller, &organization, &portal).await?;
-    service.check_address(&caller, &callable, token).await?;
+    let (callable, verdict) = service.authenticate(&caller, &organization, &portal).await?;
+    let viewer = service.viewer(&verdict, &callable).await?;
+    service.check_address(&caller, &callable, &verdict).await?;
+    service.verifier.used(&verdict, &caller);
     service.count(&callable, notes)?;
     let document = callable.document.as_ref().map_err(|findings| Error::document(Vec::new(), findings))?;
     let operation = document.select(operation_name.as_deref())?;
@@ -36,7 +39,7 @@ pub(super) async fn handle(
     }
     let _permit =
         callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
-    let run = operation.prepared.run(coerced.variables, callable.viewer.clone());
+    let run = operation.prepared.run(coerced.variables, viewer);
     let result_json = service.within_time(run).await?;
     Ok(ExecutePortalResponse { result_json, ignored_variables: coerced.ignored })
 }
@@ -48,22 +51,28 @@ impl Parts {
         caller: &Caller,
         organization: &str,
         portal: &str,
-    ) -> Result<(Arc<Callable>, Uuid), Error> {
+    ) -> Result<(Arc<Callable>, Arc<Verdict>), Error> {
         let verdict = self.verifier.verify_portal_token(caller).await?;
-        let callable = self.catalog.find(organization, portal, &self.store, &self.compiler).await?;
-        let callable = callable.filter(|callable| callable.portal.id == verdict.portal);
-        Ok((callable.ok_or(Error::PortalTokenRequired)?, verdict.token))
+        // Nothing but the token's own portal is looked up: the time that the answer takes mustn't tell what else there is.
+        let callable = self.catalog.find(verdict.portal, &self.store, &self.compiler).await?;
+        let callable = callable.filter(|callable| callable.is_at(organization, portal));
+        Ok((callable.ok_or(Error::PortalTokenRequired)?, verdict))
     }
 
-    /// Refuses addresses outside the portal's list, and those that can't be known. Audited once a minute and address.
-    async fn check_address(&self, caller: &Caller, callable: &Callable, token: Uuid) -> Result<(), Error> {
-        let Some(networks) = &callable.networks else { return Ok(()) };
-        if caller.client_ip.is_some_and(|ip| networks.contains(ip)) {
+    /// Refuses addresses outside the portal's list or the token's, and those that can't be known where there is a list.
+    /// Audited once a minute and address.
+    async fn check_address(&self, caller: &Caller, callable: &Callable, verdict: &Verdict) -> Result<(), Error> {
+        let outside = |list: &Networks| !caller.client_ip.is_some_and(|ip| list.contains(ip));
+        let (of, token) = if callable.networks.as_ref().is_some_and(outside) {
+            ("portal", None)
+        } else if verdict.networks.as_ref().is_some_and(outside) {
+            ("token", Some(verdict.token))
+        } else {
             return Ok(());
-        }
-        let denial = (callable.portal.id, caller.client_ip);
+        };
+        let denial = (callable.portal.id, caller.client_ip, token);
         if self.denials.entry(denial).or_insert(()).is_fresh() {
-            let recorded = self.store.record(denied(caller, callable, token)).await;
+            let recorded = self.store.record(denied(caller, callable, verdict.token, of)).await;
             if let Err(error) = recorded {
                 tracing::warn!(%error, "a refusal can't be audited");
             }
@@ -91,13 +100,14 @@ impl Parts {
     }
 }
 
-fn denied(caller: &Caller, callable: &Callable, token: Uuid) -> Event {
+/// `of`: whose list it was.
+fn denied(caller: &Caller, callable: &Callable, token: Uuid, of: &str) -> Event {
     Event {
         kind: "PORTAL_ACCESS_DENIED",
         organization: callable.organization.id.0,
         actor: None,
         subject: Subject { kind: "portal", uuid: callable.portal.id.0, name: callable.portal.name.clone() },
         context: context(caller, Some(token)),
-        data: json!({ "reason": "ip_not_allowed" }),
+        data: json!({ "reason": "ip_not_allowed", "list": of }),
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 pub(super) mod change;
+pub(super) mod intended_portal;
 pub(super) mod organization;
 pub(super) mod portal;
 pub(super) mod portal_version;

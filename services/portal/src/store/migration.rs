@@ -1,6 +1,7 @@
 //! The schema and how it came to be. Each step must leave a schema that the version before can still work with.
 
 mod m0001_registry;
+mod m0002_user_tokens;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_registry::Migration)]
+        vec![Box::new(m0001_registry::Migration), Box::new(m0002_user_tokens::Migration)]
     }
 
     /// Own table: the built-in API may keep its rows in the same database.

@@ -1,11 +1,11 @@
 //! Organizations' rows.
 
-use kit::ambient::Instant;
+use kit::audit::Event;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 
-use super::{Store, entity::organization};
+use super::{Store, Unwritten, entity::organization, portals::refused};
 use crate::domain::{id::OrganizationId, organization::Organization, page::Page, slug::Slug};
 
 impl Store {
@@ -37,24 +37,25 @@ impl Store {
         Ok((rows.into_iter().map(Organization::from).collect(), total))
     }
 
-    /// Makes an organization unless one of that slug is there; answers the one that is there.
-    pub(crate) async fn ensure_organization(&self, slug: &str, name: &str) -> Result<Organization, DbErr> {
-        if let Some(there) = self.find_organization(slug).await? {
-            return Ok(there);
-        }
-        let now: Instant = self.ambient.now();
+    /// The organization of that id.
+    pub(crate) async fn find_organization_by_id(&self, id: OrganizationId) -> Result<Option<Organization>, DbErr> {
+        let row = organization::Entity::find_by_id(id.0).one(self.database.read()).await?;
+        Ok(row.map(Organization::from))
+    }
+
+    /// Writes a new organization.
+    pub(crate) async fn create_organization(&self, new: &Organization, event: Event) -> Result<(), Unwritten> {
+        let Organization { id, slug, name, portal_requests_per_minute, created_at } = new.clone();
         let row = organization::ActiveModel {
-            uuid: Set(self.ambient.uuid()),
-            slug: Set(slug.to_owned()),
-            name: Set(name.to_owned()),
-            portal_requests_per_minute: Set(None),
-            created_at: Set(now),
+            uuid: Set(id.0),
+            slug: Set(slug),
+            name: Set(name),
+            portal_requests_per_minute: Set(portal_requests_per_minute.and_then(|limit| i32::try_from(limit).ok())),
+            created_at: Set(created_at),
         };
         let transaction = self.database.begin().await?;
-        let made = row.insert(&transaction).await?;
-        super::changes::count(&transaction).await?;
-        transaction.commit().await?;
-        Ok(made.into())
+        row.insert(&transaction).await.map_err(refused)?;
+        self.finish(transaction, event).await
     }
 }
 

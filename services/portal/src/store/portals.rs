@@ -2,16 +2,18 @@
 
 use kit::audit::{self, Event};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
+    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
 };
 
 use super::{
     Store, changes,
     entity::{portal, portal_version},
+    intentions,
 };
 use crate::domain::{
     id::{OrganizationId, PortalId},
+    organization::Organization,
     page::Page,
     portal::{Author, Portal},
     slug::Slug,
@@ -20,7 +22,7 @@ use crate::domain::{
 /// Why a portal wasn't written.
 #[derive(Debug)]
 pub(crate) enum Unwritten {
-    /// The slug is another portal's.
+    /// The slug is another's.
     SlugTaken,
     /// The organization has as many portals as it may.
     TooMany(u32),
@@ -38,22 +40,43 @@ impl From<DbErr> for Unwritten {
     }
 }
 
-/// Why the row of a portal itself wasn't written: its slug is the only thing that others may have.
-fn refused(error: DbErr) -> Unwritten {
+/// Why the row of a portal or an organization itself wasn't written: its slug is the only thing that others may have.
+pub(super) fn refused(error: DbErr) -> Unwritten {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Unwritten::SlugTaken,
         _ => Unwritten::Database(error),
     }
 }
 
-/// A closed portal whose credentials aren't known to be revoked yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unrevoked {
-    pub(crate) organization: OrganizationId,
-    pub(crate) portal: PortalId,
-}
-
 impl Store {
+    /// The open portal of that id.
+    pub(crate) async fn find_portal_by_id(&self, id: PortalId) -> Result<Option<Portal>, DbErr> {
+        let row = portal::Entity::find_by_id(id.0).filter(portal::Column::DeletedAt.is_null());
+        Ok(row.one(self.database.read()).await?.map(Portal::from))
+    }
+
+    /// The open portal of that id, and its organization.
+    pub(crate) async fn find_portal_with_organization(
+        &self,
+        id: PortalId,
+    ) -> Result<Option<(Portal, Organization)>, DbErr> {
+        let Some(portal) = self.find_portal_by_id(id).await? else { return Ok(None) };
+        let organization = self.find_organization_by_id(portal.organization).await?;
+        Ok(organization.map(|organization| (portal, organization)))
+    }
+
+    /// The open portal of that slug, and whether users may be asked to run it. The same work whether it is there or not.
+    pub(crate) async fn locate_portal(
+        &self,
+        organization: OrganizationId,
+        slug: &Slug,
+    ) -> Result<Option<(PortalId, bool)>, DbErr> {
+        let found = open(organization).filter(portal::Column::Slug.eq(slug.as_str())).select_only();
+        let found = found.column(portal::Column::Uuid).column(portal::Column::UserInvokable);
+        let row: Option<(uuid::Uuid, bool)> = found.into_tuple().one(self.database.read()).await?;
+        Ok(row.map(|(uuid, user_invokable)| (PortalId(uuid), user_invokable)))
+    }
+
     /// The open portal of that slug. What is no slug names none.
     pub(crate) async fn find_portal(&self, organization: OrganizationId, slug: &str) -> Result<Option<Portal>, DbErr> {
         let Some(slug) = Slug::parse(slug) else { return Ok(None) };
@@ -73,9 +96,10 @@ impl Store {
         Ok((rows.into_iter().map(Portal::from).collect(), total))
     }
 
-    /// Writes a new portal and its first version, unless its organization has `most` already.
+    /// Writes a new portal that was intended, and its first version, unless its organization has `most` already.
     pub(crate) async fn create_portal(&self, portal: &Portal, most: u32, event: Event) -> Result<(), Unwritten> {
         let transaction = self.database.begin().await?;
+        intentions::carry_out(&transaction, portal.id).await?;
         if open(portal.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooMany(most));
         }
@@ -95,7 +119,12 @@ impl Store {
         let transaction = self.database.begin().await?;
         let unchanged = portal::Column::UpdatedAt.eq(before.updated_at);
         let mut update = portal::Entity::update_many().filter(portal::Column::Uuid.eq(after.id.0)).filter(unchanged);
-        update = update.filter(portal::Column::DeletedAt.is_null()).set(row(after));
+        let switched_off = before.user_invokable && !after.user_invokable;
+        let mut columns = row(after);
+        // Noted with the change itself, so that no crash can lose the revocation; nothing but a revocation takes it away.
+        columns.users_unrevoked_since = if switched_off { Set(Some(after.updated_at)) } else { ActiveValue::NotSet };
+        columns.was_user_invokable = if after.user_invokable { Set(true) } else { ActiveValue::NotSet };
+        update = update.filter(portal::Column::DeletedAt.is_null()).set(columns);
         if update.exec(&transaction).await.map_err(refused)?.rows_affected == 0 {
             return Err(Unwritten::Outdated);
         }
@@ -118,28 +147,6 @@ impl Store {
         Ok(true)
     }
 
-    /// Closed portals whose credentials may live, some of them.
-    pub(crate) async fn list_unrevoked(&self) -> Result<Vec<Unrevoked>, DbErr> {
-        const BATCH: u64 = 100;
-        let closed = portal::Entity::find().filter(portal::Column::DeletedAt.is_not_null());
-        let rows = closed.filter(portal::Column::RevokedAt.is_null()).limit(BATCH).all(self.database.read()).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Unrevoked { organization: OrganizationId(row.organization_uuid), portal: PortalId(row.uuid) })
-            .collect())
-    }
-
-    /// Remembers that a closed portal's credentials are revoked.
-    pub(crate) async fn mark_revoked(&self, id: PortalId) -> Result<(), DbErr> {
-        let transaction = self.database.begin().await?;
-        let now = Expr::value(self.ambient.now());
-        let mark = portal::Entity::update_many()
-            .col_expr(portal::Column::RevokedAt, now)
-            .filter(portal::Column::Uuid.eq(id.0));
-        mark.exec(&transaction).await?;
-        transaction.commit().await
-    }
-
     /// Writes an event that changes nothing else.
     pub(crate) async fn record(&self, event: Event) -> Result<(), DbErr> {
         let transaction = self.database.begin().await?;
@@ -147,7 +154,8 @@ impl Store {
         transaction.commit().await
     }
 
-    async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), Unwritten> {
+    /// Commits a change with its audit row.
+    pub(super) async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), Unwritten> {
         audit::record(&transaction, &self.ambient, event).await?;
         changes::count(&transaction).await?;
         transaction.commit().await.map_err(Unwritten::Unknown)
@@ -194,6 +202,8 @@ fn row(of: &Portal) -> portal::ActiveModel {
         updated_at,
         deleted_at: None,
         revoked_at: None,
+        users_unrevoked_since: None,
+        was_user_invokable: user_invokable,
     }
     .into_active_model()
     .reset_all()

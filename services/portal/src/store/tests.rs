@@ -60,6 +60,7 @@ fn event(portal: &Portal) -> audit::Event {
 }
 
 async fn create(store: &Store, portal: &Portal) -> Result<(), Unwritten> {
+    store.intend(portal).await.unwrap();
     store.create_portal(portal, MANY, event(portal)).await
 }
 
@@ -117,6 +118,7 @@ async fn an_organization_has_no_more_portals_than_it_may() {
         let store = store(&bed).await;
         for (slug, made) in [("a", true), ("b", true), ("c", false)] {
             let portal = portal(slug);
+            store.intend(&portal).await.unwrap();
             assert_eq!(store.create_portal(&portal, 2, event(&portal)).await.is_ok(), made, "{slug}");
         }
     })
@@ -177,11 +179,106 @@ async fn removed_portals_wait_for_revocation_until_it_is_done() {
     each_engine(async |bed| {
         let (store, first) = (store(&bed).await, portal("a"));
         create(&store, &first).await.unwrap();
-        assert!(store.list_unrevoked().await.unwrap().is_empty());
+        assert!(store.list_unrevoked(None).await.unwrap().is_empty());
         store.close_portal(first.id, event(&first)).await.unwrap();
-        assert_eq!(store.list_unrevoked().await.unwrap()[0].portal, first.id);
+        assert_eq!(store.list_unrevoked(None).await.unwrap()[0].portal, first.id);
         store.mark_revoked(first.id).await.unwrap();
-        assert!(store.list_unrevoked().await.unwrap().is_empty());
+        assert!(store.list_unrevoked(None).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_for_revocation_comes_in_pages_the_oldest_first() {
+    each_engine(async |bed| {
+        let (store, mut closed) = (store(&bed).await, Vec::new());
+        for slug in ["a", "b", "c", "d", "e"] {
+            let portal = portal(slug);
+            create(&store, &portal).await.unwrap();
+            store.close_portal(portal.id, event(&portal)).await.unwrap();
+            closed.push(portal.id);
+        }
+        let (mut found, mut last, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = store.list_unrevoked(last).await.unwrap();
+            let Some(end) = page.last() else { break };
+            (last, pages) = (Some(*end), pages + 1);
+            found.extend(page.iter().map(|unrevoked| unrevoked.portal));
+        }
+        assert_eq!((found, pages), (closed, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_that_hangs_is_given_up() {
+    let read = in_time(std::future::pending::<Result<(), DbErr>>()).await;
+    assert!(matches!(read, Err(DbErr::ConnectionAcquire(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_portal_remembers_that_users_could_run_it() {
+    each_engine(async |bed| {
+        let (store, never) = (store(&bed).await, Portal { user_invokable: false, ..portal("a") });
+        create(&store, &never).await.unwrap();
+        assert!(!store.was_user_invokable(never.id).await.unwrap());
+        let mut now = never;
+        for user_invokable in [true, false] {
+            let details = crate::domain::details::Details { user_invokable, ..now.details() };
+            let next = now.clone().changed(details, now.slug.clone(), Ambient::system().now());
+            store.update_portal(&now, &next, &now.created_by, event(&next)).await.unwrap();
+            assert!(store.was_user_invokable(next.id).await.unwrap());
+            now = next;
+        }
+        let born = portal("b");
+        create(&store, &born).await.unwrap();
+        assert!(store.was_user_invokable(born.id).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_switching_off_waits_for_revocation_and_no_later_change_forgets_it() {
+    each_engine(async |bed| {
+        let (store, mut now) = (store(&bed).await, portal("a"));
+        create(&store, &now).await.unwrap();
+        let mut marks = Vec::new();
+        for user_invokable in [false, true, false] {
+            let details = crate::domain::details::Details { user_invokable, ..now.details() };
+            let next = now.clone().changed(details, now.slug.clone(), Ambient::system().now());
+            store.update_portal(&now, &next, &now.created_by, event(&next)).await.unwrap();
+            now = next;
+            let found = store.list_users_unrevoked(None).await.unwrap();
+            assert_eq!((found.len(), found[0].portal, found[0].organization), (1, now.id, ORGANIZATION));
+            marks.push(found[0]);
+        }
+        assert_eq!(marks[0].since, marks[1].since);
+        store.mark_users_revoked(marks[0]).await.unwrap();
+        assert_eq!(store.find_users_unrevoked(now.id).await.unwrap().unwrap().since, now.updated_at, "the later one");
+        store.mark_users_revoked(marks[2]).await.unwrap();
+        assert!(store.find_users_unrevoked(now.id).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_portal_is_either_written_or_abandoned() {
+    each_engine(async |bed| {
+        let (store, written, late) = (store(&bed).await, portal("a"), portal("b"));
+        let end = Ambient::system().now();
+        create(&store, &written).await.unwrap();
+        assert!(!store.abandon(written.id).await.unwrap());
+        store.intend(&late).await.unwrap();
+        let found = store.list_intentions(late.created_at, None).await.unwrap();
+        assert_eq!((found.len(), found[0].portal, found[0].organization), (1, late.id, ORGANIZATION));
+        assert!(store.list_intentions(end - chrono::TimeDelta::days(1), None).await.unwrap().is_empty());
+        assert!(store.abandon(late.id).await.unwrap() && store.abandon(late.id).await.unwrap());
+        let refused = store.create_portal(&late, MANY, event(&late)).await;
+        assert!(matches!(refused, Err(Unwritten::Database(_))), "{refused:?}");
+        assert!(store.find_portal(ORGANIZATION, "b").await.unwrap().is_none());
+        assert_eq!(store.list_intentions(late.created_at, None).await.unwrap().len(), 1);
+        store.forget_intention(late.id).await.unwrap();
+        assert!(store.list_intentions(late.created_at, None).await.unwrap().is_empty());
     })
     .await;
 }

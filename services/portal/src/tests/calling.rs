@@ -52,6 +52,22 @@ async fn an_address_outside_the_list_or_unknown_is_refused_and_audited_once_a_mi
 }
 
 #[tokio::test]
+async fn a_tokens_own_list_is_checked_too_and_its_refusals_are_audited() {
+    everywhere(async |mut world| {
+        world.create(|_| {}).await.unwrap();
+        *world.tokens.allowed.lock().unwrap() = Some("192.0.2.128/25".into());
+        for address in ["192.0.2.1", "192.0.2.1", "198.51.100.1"] {
+            world.caller.client_ip = address.parse().ok();
+            assert_eq!(world.refused(GOOD).await, "ip_not_allowed", "{address}");
+        }
+        assert_eq!(world.audited("PORTAL_ACCESS_DENIED").await, 2);
+        world.caller.client_ip = "192.0.2.200".parse().ok();
+        world.call(GOOD).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_rate_is_counted_after_the_address_and_before_anything_runs() {
     everywhere_with(
         |config| config.limits.requests_per_minute = 2,

@@ -1,5 +1,7 @@
 //! The registry: who may change it, and what happens when a change goes wrong half-way.
 
+use std::time::Duration;
+
 use contracts::{
     registry::v1::{
         DeletePortalRequest, GetOrganizationRequest, GetPortalRequest, ListPortalsRequest, UpdatePortalRequest,
@@ -9,7 +11,10 @@ use contracts::{
 use kit::{error::Code, grpc::Refusal};
 use prost_types::FieldMask;
 
-use super::world::{Mood, World, everywhere, everywhere_with};
+use super::{
+    tokens::Mood,
+    world::{World, everywhere, everywhere_with, until},
+};
 
 const GOOD: &str = r#"{"name":"x"}"#;
 
@@ -19,7 +24,7 @@ fn named() -> (String, String) {
 
 async fn delete(world: &World) -> Result<(), Refusal> {
     let (organization, portal) = named();
-    let request = world.request(DeletePortalRequest { organization, portal });
+    let request = world.request(DeletePortalRequest { organization, portal, wait: false });
     world.registry().delete_portal(request).await.map(drop).map_err(|status| Refusal::of(&status))
 }
 
@@ -141,6 +146,51 @@ async fn the_token_of_a_portal_that_could_not_be_written_is_revoked() {
 }
 
 #[tokio::test]
+async fn the_sweep_revokes_the_token_of_a_portal_that_never_came() {
+    for killed in [true, false] {
+        everywhere(async |world| {
+            if killed {
+                *world.tokens.issuing.lock().unwrap() = Mood::Hangs;
+                let issued = until("a token", || !world.tokens.issued.lock().unwrap().is_empty());
+                tokio::select! { _ = world.create(|_| {}) => unreachable!(), () = issued => {} }
+            } else {
+                *world.tokens.revoking.lock().unwrap() = Mood::Breaks;
+                world.lose_audit_trail().await;
+                assert_eq!(world.create(|_| {}).await.unwrap_err().reason, "database_unavailable");
+            }
+            let (parts, revoked) = (&world.service.0, || world.tokens.revoked.lock().unwrap().clone());
+            assert_eq!(world.refused(GOOD).await, "authentication_required");
+            world.clock.advance(Duration::from_mins(5) - Duration::from_millis(1));
+            parts.finish_revocations().await.unwrap();
+            assert_eq!(revoked(), [""; 0], "it may still come");
+            world.clock.advance(Duration::from_millis(1));
+            *world.tokens.revoking.lock().unwrap() = Mood::Breaks;
+            assert!(parts.finish_revocations().await.is_err());
+            *world.tokens.revoking.lock().unwrap() = Mood::Works;
+            for _ in 0..2 {
+                parts.finish_revocations().await.unwrap();
+                assert_eq!(revoked(), *world.tokens.issued.lock().unwrap());
+            }
+            assert_eq!(revoked().len(), 1);
+            assert_eq!(world.refused(GOOD).await, "authentication_required");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn the_sweep_leaves_portals_that_were_written_alone() {
+    everywhere(async |world| {
+        world.create(|_| {}).await.unwrap();
+        world.clock.advance(Duration::from_hours(1));
+        world.service.0.finish_revocations().await.unwrap();
+        assert_eq!(*world.tokens.revoked.lock().unwrap(), [""; 0]);
+        world.call(GOOD).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_half_done_removal_is_finished_once_the_token_service_answers() {
     everywhere(async |world| {
         let portal = world.create(|_| {}).await.unwrap().portal.unwrap();
@@ -158,10 +208,10 @@ async fn a_half_done_removal_is_finished_once_the_token_service_answers() {
         };
         parts.store.close_portal(stored.id, event).await.unwrap();
         *world.tokens.mood.lock().unwrap() = Mood::Breaks;
-        assert!(parts.finish_removals().await.is_err());
+        assert!(parts.finish_revocations().await.is_err());
         *world.tokens.mood.lock().unwrap() = Mood::Works;
-        parts.finish_removals().await.unwrap();
-        parts.finish_removals().await.unwrap();
+        parts.finish_revocations().await.unwrap();
+        parts.finish_revocations().await.unwrap();
         assert_eq!(*world.tokens.revoked.lock().unwrap(), [portal.uuid]);
     })
     .await;

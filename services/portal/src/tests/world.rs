@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -16,25 +16,18 @@ use chrono::TimeDelta;
 use contracts::{
     execution::v1::{ExecutePortalRequest, ExecutePortalResponse, execution_service_client::ExecutionServiceClient},
     registry::v1::{CreatePortalRequest, CreatePortalResponse, registry_service_client::RegistryServiceClient},
-    token::v1::{
-        GetAuthenticatedUserRequest, GetAuthenticatedUserResponse, IssueServiceTokenRequest, IssueServiceTokenResponse,
-        Membership, RevokePortalRequest, RevokePortalResponse, Role, User as WireUser, VerifyApiTokenRequest,
-        VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse,
-        token_service_server::{TokenService, TokenServiceServer},
-    },
 };
 use kit::{
     ambient::{Ambient, Clock, Entropy, Instant},
     boot::Tasks,
     credential::{Kind, Plain},
-    error::{Code, Fault},
-    grpc::{Caller, Layered, Peer, Refusal, ServiceKey, to_status, to_timestamp},
+    grpc::{Caller, Layered, Peer, Refusal, ServiceKey},
     keys::RootKey,
 };
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, service::Routes};
-use uuid::Uuid;
 
+use super::tokens::Tokens;
 use crate::{
     Config, Limits, Service, Upstream,
     graphql::{Embedded, Prepared, Viewer},
@@ -72,120 +65,6 @@ impl Entropy for RealEntropy {
     }
 }
 
-/// What the scripted token service does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
-    Works,
-    Refuses,
-    Hangs,
-    Breaks,
-}
-
-/// A token service that knows one portal token for each portal that it issued for, and one API access token.
-pub(super) struct Tokens {
-    pub(super) mood: Mutex<Mood>,
-    pub(super) scopes: Mutex<Vec<&'static str>>,
-    pub(super) role: Mutex<Option<Role>>,
-    pub(super) expires_at: Mutex<Option<Instant>>,
-    pub(super) verified: AtomicUsize,
-    pub(super) issued: Mutex<Vec<String>>,
-    pub(super) revoked: Mutex<Vec<String>>,
-    organization: Mutex<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("Authentication required. Please supply a valid portal token")]
-struct Refused;
-
-impl Fault for Refused {
-    fn class(&self) -> Code {
-        Code::Unauthenticated
-    }
-    fn reason(&self) -> &'static str {
-        "authentication_required"
-    }
-}
-
-impl Tokens {
-    async fn behave(&self) -> Result<(), Status> {
-        let mood = *self.mood.lock().unwrap();
-        match mood {
-            Mood::Works => Ok(()),
-            Mood::Refuses => Err(to_status(&Refused)),
-            Mood::Hangs => std::future::pending().await,
-            Mood::Breaks => Err(Status::unavailable("broken")),
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Scripted(Arc<Tokens>);
-
-#[tonic::async_trait]
-impl TokenService for Scripted {
-    async fn verify_portal_token(
-        &self,
-        _: Request<VerifyPortalTokenRequest>,
-    ) -> Result<Response<VerifyPortalTokenResponse>, Status> {
-        self.0.verified.fetch_add(1, Ordering::SeqCst);
-        self.0.behave().await?;
-        tokio::task::yield_now().await;
-        let portal_uuid = self.0.issued.lock().unwrap().last().cloned().unwrap_or_else(|| Uuid::nil().to_string());
-        let expires_at = self.0.expires_at.lock().unwrap().map(to_timestamp);
-        Ok(Response::new(VerifyPortalTokenResponse {
-            token_uuid: Uuid::nil().to_string(),
-            portal_uuid,
-            kind: 1,
-            expires_at,
-        }))
-    }
-
-    async fn verify_api_token(
-        &self,
-        _: Request<VerifyApiTokenRequest>,
-    ) -> Result<Response<VerifyApiTokenResponse>, Status> {
-        self.0.behave().await?;
-        let role = *self.0.role.lock().unwrap();
-        let organization_uuid = self.0.organization.lock().unwrap().clone();
-        Ok(Response::new(VerifyApiTokenResponse {
-            token_uuid: Uuid::nil().to_string(),
-            user: Some(WireUser {
-                uuid: Uuid::from_u128(7).to_string(),
-                name: "Ada".into(),
-                email: "ada@example.com".into(),
-                created_at: Some(to_timestamp(Instant::from_timestamp(0, 0).unwrap())),
-            }),
-            scopes: self.0.scopes.lock().unwrap().iter().map(ToString::to_string).collect(),
-            memberships: role.map(|role| Membership { organization_uuid, role: role.into() }).into_iter().collect(),
-        }))
-    }
-
-    async fn get_authenticated_user(
-        &self,
-        _: Request<GetAuthenticatedUserRequest>,
-    ) -> Result<Response<GetAuthenticatedUserResponse>, Status> {
-        Err(Status::unimplemented("not asked by the portal service"))
-    }
-
-    async fn issue_service_token(
-        &self,
-        request: Request<IssueServiceTokenRequest>,
-    ) -> Result<Response<IssueServiceTokenResponse>, Status> {
-        self.0.behave().await?;
-        self.0.issued.lock().unwrap().push(request.into_inner().portal_uuid);
-        Ok(Response::new(IssueServiceTokenResponse { token_uuid: Uuid::nil().to_string(), token: portal_token() }))
-    }
-
-    async fn revoke_portal(
-        &self,
-        request: Request<RevokePortalRequest>,
-    ) -> Result<Response<RevokePortalResponse>, Status> {
-        self.0.behave().await?;
-        self.0.revoked.lock().unwrap().push(request.into_inner().portal_uuid);
-        Ok(Response::new(RevokePortalResponse { revoked_tokens: 1 }))
-    }
-}
-
 /// A built-in API that answers what it was asked, or nothing at all.
 #[derive(Clone, Default)]
 pub(super) struct Echo {
@@ -196,6 +75,12 @@ pub(super) struct Echo {
 
 #[derive(Clone)]
 struct EchoDocument(Echo, String);
+
+/// A viewer, as answers show it.
+fn show(viewer: &Viewer) -> Value {
+    let reach: Vec<_> = viewer.organizations.iter().map(|reach| reach.slug.clone()).collect();
+    serde_json::json!({ "user": viewer.user.as_ref().map(|user| user.email.clone()), "organizations": reach })
+}
 
 impl std::fmt::Debug for EchoDocument {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -218,13 +103,26 @@ impl Embedded for Echo {
 
 #[async_trait::async_trait]
 impl Prepared for EchoDocument {
-    async fn run(&self, variables: Map<String, Value>, _: Viewer) -> Bytes {
+    async fn run(&self, variables: Map<String, Value>, viewer: Viewer) -> Bytes {
         if self.0.silent.load(Ordering::SeqCst) {
             self.0.unanswered.fetch_add(1, Ordering::SeqCst);
             return std::future::pending().await;
         }
-        serde_json::json!({ "data": { "document": self.1, "variables": variables } }).to_string().into()
+        let viewer = show(&viewer);
+        serde_json::json!({ "data": { "document": self.1, "variables": variables, "viewer": viewer } })
+            .to_string()
+            .into()
     }
+}
+
+/// Waits until something is so; fails after 10 s.
+pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
+    let wait = async {
+        while !so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap_or_else(|_| panic!("{what} in 10 s"));
 }
 
 pub(super) fn portal_token() -> String {
@@ -283,18 +181,9 @@ impl World {
         change(&mut config);
         Service::migrate(&config).await.unwrap();
         let clock = Arc::new(HeldClock::default());
-        let tokens = Arc::new(Tokens {
-            mood: Mutex::new(Mood::Works),
-            scopes: Mutex::new(vec!["read_organizations", "read_portals", "write_portals", "graphql"]),
-            role: Mutex::new(Some(Role::Admin)),
-            expires_at: Mutex::default(),
-            verified: AtomicUsize::new(0),
-            issued: Mutex::default(),
-            revoked: Mutex::default(),
-            organization: Mutex::default(),
-        });
+        let tokens = Arc::new(Tokens::new(Arc::clone(&clock)));
         let echo = Echo::default();
-        let routes = Routes::new(TokenServiceServer::new(Scripted(Arc::clone(&tokens))));
+        let routes = Routes::new(tokens.server());
         let peer = Peer::local(Layered::new(routes.prepare()));
         let ambient = Ambient::new(Arc::<HeldClock>::clone(&clock), Arc::new(RealEntropy));
         let service = Service::open(config, ambient, peer, Arc::new(echo.clone()), &Tasks::default()).await.unwrap();
@@ -338,13 +227,40 @@ impl World {
     }
 
     pub(super) async fn call(&self, variables: &str) -> Result<Response<ExecutePortalResponse>, Status> {
+        self.call_at("acme", "hello", variables).await
+    }
+
+    /// Calls the portal of those slugs.
+    pub(super) async fn call_at(
+        &self,
+        organization: &str,
+        portal: &str,
+        variables: &str,
+    ) -> Result<Response<ExecutePortalResponse>, Status> {
         let message = ExecutePortalRequest {
-            organization: "acme".into(),
-            portal: "hello".into(),
+            organization: organization.into(),
+            portal: portal.into(),
             operation_name: None,
             variables_json: variables.to_owned().into(),
         };
         ExecutionServiceClient::new(self.peer()).execute_portal(self.request(message)).await
+    }
+
+    /// Waits until kept verdicts count.
+    pub(super) async fn leased(&self) {
+        until("a lease", || self.service.0.verifier.is_leased()).await;
+    }
+
+    /// How often the token service was asked about the portal token so far.
+    pub(super) fn asked(&self) -> usize {
+        self.tokens.verified.load(Ordering::SeqCst)
+    }
+
+    /// The viewer of a call.
+    pub(super) async fn viewer(&self) -> Value {
+        let reply = self.call(r#"{"name":"x"}"#).await.unwrap().into_inner();
+        let mut result: Value = serde_json::from_slice(&reply.result_json).unwrap();
+        result["data"]["viewer"].take()
     }
 
     /// The reason of a call's refusal.
@@ -363,10 +279,15 @@ impl World {
 
     /// Makes the audit trail unwritable.
     pub(super) async fn lose_audit_trail(&self) {
+        self.sql("ALTER TABLE audit_events RENAME TO elsewhere").await;
+    }
+
+    /// Changes the database behind the service's back.
+    pub(super) async fn sql(&self, statement: &str) {
         use sea_orm::ConnectionTrait;
         let database = kit::db::Database::open(&self.bed.url).await.unwrap();
         let transaction = database.begin().await.unwrap();
-        transaction.execute_unprepared("ALTER TABLE audit_events RENAME TO elsewhere").await.unwrap();
+        transaction.execute_unprepared(statement).await.unwrap();
         transaction.commit().await.unwrap();
     }
 }

@@ -3,6 +3,7 @@
 //! It is keyed, so that someone who can write to the database still can't mint a token, and classed, so that a tag copied
 //! from one class of credential to another means nothing there.
 
+use arc_swap::ArcSwap;
 use hmac::{Hmac, KeyInit, Mac};
 use kit::{credential::Plain, keys::RootKeys};
 use sha2::Sha256;
@@ -18,6 +19,12 @@ pub(crate) enum Class {
     Portal,
     /// A user's API access token.
     Api,
+    /// A code that a user is asked with.
+    Code,
+    /// What the requester of a code holds.
+    CodeSecret,
+    /// A signed-in user's session.
+    Session,
 }
 
 impl Class {
@@ -25,6 +32,9 @@ impl Class {
         match self {
             Self::Portal => "portal",
             Self::Api => "api",
+            Self::Code => "code",
+            Self::CodeSecret => "code_secret",
+            Self::Session => "session",
         }
     }
 }
@@ -43,9 +53,10 @@ impl Tag {
     }
 }
 
-/// Makes tags under the keys of the key file.
-#[derive(Clone)]
-pub(crate) struct Tagger {
+/// Makes tags under the keys of the key file, as it is at the moment.
+pub(crate) struct Tagger(ArcSwap<Live>);
+
+struct Live {
     in_use: Key,
     retiring: Option<Key>,
 }
@@ -59,18 +70,52 @@ struct Key {
 impl Tagger {
     /// A tagger with the keys of a file; `None` if there are no keys.
     pub(crate) fn new(keys: &RootKeys) -> Option<Self> {
-        let mut keys = keys.iter().map(|key| Key::new(key.id(), key.derive(PURPOSE).as_slice()));
-        Some(Self { in_use: keys.next()?, retiring: keys.next() })
+        Live::new(keys).map(|live| Self(ArcSwap::from_pointee(live)))
+    }
+
+    /// Uses other keys from now on; nothing changes if there are none.
+    pub(crate) fn replace(&self, keys: &RootKeys) {
+        if let Some(live) = Live::new(keys) {
+            self.0.store(live.into());
+        }
+    }
+
+    /// The id of the key that new rows carry.
+    pub(crate) fn in_use(&self) -> String {
+        self.0.load().in_use.id.clone()
     }
 
     /// The tag that a new row carries.
     pub(crate) fn tag(&self, class: Class, plain: &Plain) -> Tag {
-        self.in_use.tag(class, plain)
+        self.0.load().in_use.tag(class, plain)
     }
 
-    /// The tags that a row of this credential may carry: one for each live key.
+    /// The tags that a row of this credential may carry: one for each live key, the one in use first.
     pub(crate) fn candidates(&self, class: Class, plain: &Plain) -> Vec<Tag> {
-        std::iter::once(&self.in_use).chain(&self.retiring).map(|key| key.tag(class, plain)).collect()
+        self.0.load().keys().map(|key| key.tag(class, plain)).collect()
+    }
+
+    /// The tags that a new code's row carries, of the code and of its secret: both under one key.
+    pub(crate) fn tag_code(&self, code: &str, secret: &Plain) -> (Tag, Tag) {
+        let live = self.0.load();
+        (live.in_use.tag_text(Class::Code, code), live.in_use.tag(Class::CodeSecret, secret))
+    }
+
+    /// The tags that a row of this code may carry: one for each live key.
+    pub(crate) fn code_candidates(&self, code: &str) -> Vec<Tag> {
+        self.0.load().keys().map(|key| key.tag_text(Class::Code, code)).collect()
+    }
+}
+
+impl Live {
+    fn new(keys: &RootKeys) -> Option<Self> {
+        let mut keys = keys.iter().map(|key| Key::new(key.id(), key.derive(PURPOSE).as_slice()));
+        Some(Self { in_use: keys.next()?, retiring: keys.next() })
+    }
+
+    /// The one in use first.
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.in_use).chain(&self.retiring)
     }
 }
 
@@ -82,8 +127,12 @@ impl Key {
     }
 
     fn tag(&self, class: Class, plain: &Plain) -> Tag {
+        self.tag_text(class, plain.expose())
+    }
+
+    fn tag_text(&self, class: Class, text: &str) -> Tag {
         let mut hmac = self.hmac.clone();
-        for part in [PURPOSE, "\0", class.name(), "\0", plain.expose()] {
+        for part in [PURPOSE, "\0", class.name(), "\0", text] {
             hmac.update(part.as_bytes());
         }
         Tag { key_id: self.id.clone(), bytes: hmac.finalize().into_bytes().to_vec() }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     scope::Scope,
     tag::Tag,
-    user::{Membership, User},
+    user::{Membership, Role, User},
 };
 
 /// The most service tokens of one portal that live at once.
@@ -17,6 +17,10 @@ pub(crate) const MOST_SERVICE_TOKENS: u64 = 10;
 pub(crate) enum PortalKind {
     /// Stays until removed; the organization's authority.
     Service,
+    /// Made of a secret; the organization's authority.
+    Ephemeral,
+    /// Made of a code; acts as a user.
+    User,
 }
 
 impl PortalKind {
@@ -24,12 +28,14 @@ impl PortalKind {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Service => "service",
+            Self::Ephemeral => "ephemeral",
+            Self::User => "user",
         }
     }
 
     /// The kind of that [`PortalKind::word`].
     pub(crate) fn of_word(word: &str) -> Option<Self> {
-        (word == Self::Service.word()).then_some(Self::Service)
+        [Self::Service, Self::Ephemeral, Self::User].into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -50,6 +56,14 @@ pub(crate) struct PortalToken {
     pub(crate) description: String,
     pub(crate) tag: Tag,
     pub(crate) life: Life,
+    /// What an ephemeral token was made of.
+    pub(crate) secret: Option<Uuid>,
+    /// Whom a user token acts as.
+    pub(crate) user: Option<Uuid>,
+    /// Space-separated CIDRs; `None`: anywhere.
+    pub(crate) allowed_ip_addresses: Option<String>,
+    /// The head of the sequence of revocations when it was read, in the same statement; 0 where it wasn't asked for.
+    pub(crate) sequence: u64,
 }
 
 /// An API access token that was found, with its user.
@@ -61,8 +75,17 @@ pub(crate) struct ApiToken {
     pub(crate) scopes: Vec<Scope>,
     /// Those that both user and token reach.
     pub(crate) memberships: Vec<Membership>,
+    /// Space-separated CIDRs; `None`: anywhere.
+    pub(crate) allowed_ip_addresses: Option<String>,
     pub(crate) tag: Tag,
     pub(crate) life: Life,
+}
+
+impl ApiToken {
+    /// What the user is in `organization`; `None` if token or user don't reach it.
+    pub(crate) fn role_in(&self, organization: Uuid) -> Option<Role> {
+        self.memberships.iter().find(|own| own.organization == organization).map(|own| own.role)
+    }
 }
 
 /// What every new token has: its row's id, and what of the plain text is kept.
@@ -87,13 +110,52 @@ impl Imprint {
     }
 }
 
-/// A service token to be stored.
+/// A portal token to be stored.
 #[derive(Clone, Debug)]
-pub(crate) struct NewServiceToken {
+pub(crate) struct NewPortalToken {
     pub(crate) imprint: Imprint,
     pub(crate) organization: Uuid,
     pub(crate) portal: Uuid,
+    pub(crate) kind: PortalKind,
     pub(crate) created_by: User,
+    /// `None`: when removed.
+    pub(crate) expires_at: Option<Instant>,
+    /// What an ephemeral token is made of.
+    pub(crate) secret: Option<Uuid>,
+    /// Whom a user token acts as.
+    pub(crate) user: Option<Uuid>,
+    /// Space-separated CIDRs; `None`: anywhere.
+    pub(crate) allowed_ip_addresses: Option<String>,
+}
+
+/// A portal token as lists show it.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenEntry {
+    pub(crate) token: PortalToken,
+    pub(crate) last_four: String,
+    pub(crate) created_at: Instant,
+    pub(crate) created_by: User,
+    pub(crate) last_used_at: Option<Instant>,
+    pub(crate) last_used_ip: Option<String>,
+}
+
+/// One of the two lists of a portal's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenList {
+    /// Service tokens, oldest first. One that expired stays until it is removed.
+    Service,
+    /// Ephemeral and user tokens that haven't expired, newest first.
+    Live,
+}
+
+impl TokenList {
+    /// What stands in it.
+    pub(crate) fn kinds(self) -> &'static [PortalKind] {
+        match self {
+            Self::Service => &[PortalKind::Service],
+            Self::Live => &[PortalKind::Ephemeral, PortalKind::User],
+        }
+    }
 }
 
 /// Why a presented token doesn't count. For our logs only: outside they all look alike.
@@ -111,6 +173,8 @@ pub(crate) enum Refused {
     Revoked,
     #[error("expired")]
     Expired,
+    #[error("whom it acts as is no member of the organization")]
+    NoMember,
 }
 
 /// Decides on a row that was found for one of `candidates`: constant-time comparison first, then its state.

@@ -42,9 +42,32 @@ impl Role {
     }
 }
 
+/// A user in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) user: User,
+    pub(crate) role: Role,
+}
+
 /// A user's place in an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) organization: Uuid,
     pub(crate) role: Role,
+}
+
+/// Whether an organization with so many other administrators can do without a user of that role.
+pub(crate) fn may_lose(role: Role, other_administrators: u64) -> bool {
+    role != Role::Admin || other_administrators > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_organization_keeps_one_administrator() {
+        assert!(may_lose(Role::Member, 0) && may_lose(Role::Admin, 1));
+        assert!(!may_lose(Role::Admin, 0));
+    }
 }

@@ -1,7 +1,7 @@
 //! `GetAuthenticatedUser`.
 
 use contracts::token::v1::{GetAuthenticatedUserRequest, GetAuthenticatedUserResponse};
-use tonic::{Request, Response};
+use tonic::{Request, metadata::MetadataMap};
 
 use super::reply;
 use crate::{Error, Service, domain::scope::Scope};
@@ -9,15 +9,11 @@ use crate::{Error, Service, domain::scope::Scope};
 pub(super) async fn handle(
     service: &Service,
     request: Request<GetAuthenticatedUserRequest>,
-) -> Result<Response<GetAuthenticatedUserResponse>, Error> {
+    notes: &mut MetadataMap,
+) -> Result<GetAuthenticatedUserResponse, Error> {
     let caller = service.caller(&request);
     let GetAuthenticatedUserRequest {} = request.into_inner();
-    let token = service.api_token(&caller).await?;
-    let rates = service.count(&token, None)?;
-    if !token.scopes.contains(&Scope::ReadUser) {
-        return Err(Error::MissingScope(Scope::ReadUser.name(), rates));
-    }
-    let mut response = Response::new(GetAuthenticatedUserResponse { user: Some(reply::user(token.user)) });
-    reply::put_rates(response.metadata_mut(), &rates);
-    Ok(response)
+    let token = service.counted_api_token(&caller, None, notes).await?;
+    token.require_scope(Scope::ReadUser)?;
+    Ok(GetAuthenticatedUserResponse { user: Some(reply::user(token.user)) })
 }

@@ -1,12 +1,8 @@
 //! `IssueServiceToken`.
 
 use contracts::token::v1::{IssueServiceTokenRequest, IssueServiceTokenResponse};
-use kit::{
-    audit::{Event, Subject},
-    credential::{Kind, Plain},
-};
-use serde_json::{Value, json};
-use tonic::{Request, Response};
+use kit::credential::{Kind, Plain};
+use tonic::{Request, metadata::MetadataMap};
 use zeroize::Zeroizing;
 
 use super::parse;
@@ -14,14 +10,16 @@ use crate::{
     Error, Service,
     domain::{
         tag::Class,
-        token::{Imprint, NewServiceToken},
+        token::{Imprint, NewPortalToken, PortalKind},
+        token_trail,
     },
 };
 
 pub(super) async fn handle(
     service: &Service,
     request: Request<IssueServiceTokenRequest>,
-) -> Result<Response<IssueServiceTokenResponse>, Error> {
+    _: &mut MetadataMap,
+) -> Result<IssueServiceTokenResponse, Error> {
     let caller = service.service(&request)?;
     let IssueServiceTokenRequest { organization_uuid, portal_uuid, description, created_by } = request.into_inner();
     let organization = parse::uuid("organization_uuid", &organization_uuid)?;
@@ -29,31 +27,30 @@ pub(super) async fn handle(
     let created_by = parse::user("created_by", created_by)?;
     let created_by = created_by.ok_or_else(|| parse::invalid("created_by", "is missing"))?;
     let (plain, imprint) = service.new_portal_token();
-    let token = NewServiceToken { imprint: imprint.described(description), organization, portal, created_by };
-    let event = created(&token, service.context(&caller).await);
+    let token = NewPortalToken {
+        imprint: imprint.described(description),
+        organization,
+        portal,
+        kind: PortalKind::Service,
+        created_by,
+        expires_at: None,
+        secret: None,
+        user: None,
+        allowed_ip_addresses: None,
+    };
+    let event = token_trail::token_created(&token, service.context(&caller).await);
     let token_uuid = token.imprint.uuid.to_string();
     service.0.store.create_service_token(token, event).await?;
-    Ok(Response::new(IssueServiceTokenResponse { token_uuid, token: plain.expose().to_owned() }))
+    Ok(IssueServiceTokenResponse { token_uuid, token: plain.expose().to_owned() })
 }
 
 impl Service {
-    fn new_portal_token(&self) -> (Plain, Imprint) {
+    /// A portal token that nobody knows yet, and its imprint.
+    pub(crate) fn new_portal_token(&self) -> (Plain, Imprint) {
         let ambient = &self.0.ambient;
         let plain = Plain::token(&self.0.letters, Kind::Portal, &Zeroizing::new(ambient.bytes()));
         let tag = self.0.tagger.tag(Class::Portal, &plain);
         let imprint = Imprint::new(ambient.uuid(), &plain, tag, ambient.now());
         (plain, imprint)
-    }
-}
-
-fn created(token: &NewServiceToken, context: Value) -> Event {
-    let Imprint { uuid, description, last_four, .. } = &token.imprint;
-    Event {
-        kind: "PORTAL_TOKEN_CREATED",
-        organization: token.organization,
-        actor: Some(token.created_by.clone().into()),
-        subject: Subject { kind: "portal_token", uuid: *uuid, name: description.clone() },
-        context,
-        data: json!({ "portal_uuid": token.portal, "last_four": last_four }),
     }
 }

@@ -4,7 +4,10 @@ use contracts::token::v1 as wire;
 use kit::{error::Violation, grpc::to_instant};
 use uuid::Uuid;
 
-use crate::{Error, domain::user::User};
+use crate::{
+    Error,
+    domain::{token::PortalKind, user::User},
+};
 
 /// The UUID in the field of that name.
 pub(super) fn uuid(field: &str, text: &str) -> Result<Uuid, Error> {
@@ -21,6 +24,17 @@ pub(super) fn user(field: &str, message: Option<wire::User>) -> Result<Option<Us
         email,
         created_at: created_at.ok_or_else(|| invalid(&format!("{field}.created_at"), "must be a time"))?,
     }))
+}
+
+/// The kinds of tokens in the field of that name.
+pub(super) fn kinds(field: &str, numbers: &[i32]) -> Result<Vec<PortalKind>, Error> {
+    let kind = |number: &i32| match wire::PortalTokenKind::try_from(*number) {
+        Ok(wire::PortalTokenKind::Service) => Ok(PortalKind::Service),
+        Ok(wire::PortalTokenKind::Ephemeral) => Ok(PortalKind::Ephemeral),
+        Ok(wire::PortalTokenKind::User) => Ok(PortalKind::User),
+        Ok(wire::PortalTokenKind::Unspecified) | Err(_) => Err(invalid(field, "must be kinds of portal tokens")),
+    };
+    numbers.iter().map(kind).collect()
 }
 
 /// That the field of that name doesn't serve.

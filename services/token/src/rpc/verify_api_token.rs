@@ -1,7 +1,7 @@
 //! `VerifyApiToken`.
 
 use contracts::token::v1::{VerifyApiTokenRequest, VerifyApiTokenResponse};
-use tonic::{Request, Response};
+use tonic::{Request, metadata::MetadataMap};
 
 use super::{parse, reply};
 use crate::{Error, Service, domain::token::ApiToken};
@@ -9,19 +9,17 @@ use crate::{Error, Service, domain::token::ApiToken};
 pub(super) async fn handle(
     service: &Service,
     request: Request<VerifyApiTokenRequest>,
-) -> Result<Response<VerifyApiTokenResponse>, Error> {
+    notes: &mut MetadataMap,
+) -> Result<VerifyApiTokenResponse, Error> {
     let caller = service.service(&request)?;
     let VerifyApiTokenRequest { organization_uuid } = request.into_inner();
     let organization = organization_uuid.map(|uuid| parse::uuid("organization_uuid", &uuid)).transpose()?;
-    let token = service.api_token(&caller).await?;
-    let rates = service.count(&token, organization)?;
+    let token = service.counted_api_token(&caller, organization, notes).await?;
     let ApiToken { uuid, user, scopes, memberships, .. } = token;
-    let mut response = Response::new(VerifyApiTokenResponse {
+    Ok(VerifyApiTokenResponse {
         token_uuid: uuid.to_string(),
         user: Some(reply::user(user)),
         scopes: scopes.into_iter().map(|scope| scope.name().to_owned()).collect(),
         memberships: memberships.iter().map(reply::membership).collect(),
-    });
-    reply::put_rates(response.metadata_mut(), &rates);
-    Ok(response)
+    })
 }

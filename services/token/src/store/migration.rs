@@ -5,6 +5,7 @@
 )]
 
 mod m0001_credentials;
+mod m0002_secrets_codes_sessions;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -16,7 +17,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_credentials::Migration)]
+        vec![Box::new(m0001_credentials::Migration), Box::new(m0002_secrets_codes_sessions::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

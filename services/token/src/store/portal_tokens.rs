@@ -5,116 +5,186 @@ use kit::{
     audit::{self, Event},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, JoinType,
+    PaginatorTrait, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
 use super::{
-    Store,
-    entity::portal_token::{ActiveModel, Column, Entity},
-    portals,
+    Store, codes, commit,
+    endings::{self, Batch},
+    entity::{
+        known_portal,
+        portal_token::{ActiveModel, Column, Entity, Model},
+    },
+    portals, revocations,
 };
 use crate::{
     domain::{
         tag::Tag,
-        token::{NewServiceToken, PortalKind, PortalToken, may_issue},
+        token::{NewPortalToken, PortalKind, PortalToken, may_issue},
     },
     error::Error,
 };
 
 /// What is to be revoked, and when that is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Revocation {
     pub(crate) organization: Uuid,
     pub(crate) portal: Uuid,
+    /// Which tokens there are now. Empty: every credential, for good.
+    pub(crate) kinds: Vec<PortalKind>,
     pub(crate) at: Instant,
 }
 
+/// A credential that a revocation ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended<'a> {
+    Token(&'a PortalToken),
+    Secret(Uuid, &'a str),
+}
+
+/// A row and the head of the sequence at the instant of its reading.
+#[derive(FromQueryResult)]
+struct Found {
+    #[sea_orm(nested)]
+    token: Model,
+    head: Option<i64>,
+}
+
 impl Store {
-    /// The token that carries one of `tags`. One read of a unique index.
+    /// The token that carries one of `tags`, unless its portal is closed, and the head of the sequence of revocations at that
+    /// instant: one statement, so that the row shows every event up to it. Reads two unique indexes and one row more.
     pub(crate) async fn find_portal_token(&self, tags: &[Tag]) -> Result<Option<PortalToken>, DbErr> {
         let tags = tags.iter().map(|tag| tag.bytes.clone());
-        let row = Entity::find().filter(Column::Tag.is_in(tags)).one(self.database.read()).await?;
-        row.map(PortalToken::try_from).transpose()
+        let portal = Entity::belongs_to(known_portal::Entity);
+        let portal = portal.from(Column::PortalUuid).to(known_portal::Column::PortalUuid).into();
+        let found = Entity::find()
+            .expr_as(revocations::head_subquery(), "head")
+            .join(JoinType::InnerJoin, portal)
+            .filter(known_portal::Column::RevokedAt.is_null())
+            .filter(Column::Tag.is_in(tags))
+            .into_model::<Found>()
+            .one(self.database.read())
+            .await?;
+        found.map(|found| revocations::at_head(found.token.try_into()?, found.head)).transpose()
     }
 
     /// Stores a service token unless the portal has too many or is revoked.
-    pub(crate) async fn create_service_token(&self, token: NewServiceToken, event: Event) -> Result<(), Error> {
+    pub(crate) async fn create_service_token(&self, token: NewPortalToken, event: Event) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         let revoked = portals::lock(&transaction, token.organization, token.portal).await?;
         let live = live_service_tokens(&transaction, token.portal, token.imprint.created_at).await?;
         may_issue(revoked, live)?;
-        Entity::insert(row(token)).exec_without_returning(&transaction).await?;
+        insert(&transaction, token).await?;
         audit::record(&transaction, &self.ambient, event).await?;
-        Ok(transaction.commit().await?)
+        commit(transaction).await
     }
 
-    /// Revokes the portal for good and every token of it that isn't revoked yet, which it answers; `event` tells of one.
+    /// Revokes credentials of the portal; `event` tells of one. Answers how many live tokens that were and the place of the
+    /// event in the sequence.
+    ///
+    /// Many tokens take many transactions. For good: the first one closes the portal, and nothing of it counts from then on.
+    /// What is broken off goes on with the next call.
     pub(crate) async fn revoke_portal(
         &self,
-        Revocation { organization, portal, at }: Revocation,
-        event: impl Fn(&PortalToken) -> Event + Send + Sync,
-    ) -> Result<Vec<PortalToken>, Error> {
+        revocation: Revocation,
+        event: impl Fn(Ended<'_>) -> Event + Send + Sync,
+    ) -> Result<(u64, u64), Error> {
+        let for_good = revocation.kinds.is_empty();
+        let closed = if for_good { Some(self.close_portal(&revocation, &event).await?) } else { None };
+        let Revocation { organization, portal, kinds, at } = revocation;
+        let mut ended = 0;
+        loop {
+            let transaction = self.database.begin().await?;
+            portals::lock(&transaction, organization, portal).await?;
+            let Batch { tokens, is_last } = endings::end_batch(&transaction, of_kinds(portal, &kinds), at).await?;
+            if kinds.contains(&PortalKind::User) {
+                // After the tokens, as `user_tokens` does it: else the two could wait for each other.
+                codes::kill_of_portal(&transaction, portal).await?;
+            }
+            self.record(&transaction, tokens.iter().map(|token| event(Ended::Token(token)))).await?;
+            let sequence = match closed {
+                Some(sequence) => sequence,
+                None => revocations::announce(&transaction, portal, &kinds, at).await?,
+            };
+            commit(transaction).await?;
+            ended += tokens.len() as u64;
+            if is_last {
+                return Ok((ended, sequence));
+            }
+        }
+    }
+
+    /// Closes the portal for good and removes its secrets: from the commit on none of its tokens is found.
+    async fn close_portal(
+        &self,
+        Revocation { organization, portal, kinds, at }: &Revocation,
+        event: impl Fn(Ended<'_>) -> Event + Send + Sync,
+    ) -> Result<u64, Error> {
         let transaction = self.database.begin().await?;
-        if !portals::lock(&transaction, organization, portal).await? {
-            portals::close(&transaction, portal, at).await?;
+        if !portals::lock(&transaction, *organization, *portal).await? {
+            portals::close(&transaction, *portal, *at).await?;
         }
-        let tokens = unrevoked(&transaction, portal).await?;
-        Entity::update_many()
-            .col_expr(Column::RevokedAt, Expr::value(at))
-            .filter(Column::PortalUuid.eq(portal))
-            .filter(Column::RevokedAt.is_null())
-            .exec(&transaction)
-            .await?;
-        for token in &tokens {
-            audit::record(&transaction, &self.ambient, event(token)).await?;
-        }
-        transaction.commit().await?;
-        Ok(tokens)
+        let secrets = portals::remove_secrets(&transaction, *portal).await?;
+        codes::kill_of_portal(&transaction, *portal).await?;
+        let events = secrets.iter().map(|(uuid, description)| event(Ended::Secret(*uuid, description)));
+        self.record(&transaction, events).await?;
+        let sequence = revocations::announce(&transaction, *portal, kinds, *at).await?;
+        commit(transaction).await?;
+        Ok(sequence)
     }
 }
 
 async fn live_service_tokens(transaction: &DatabaseTransaction, portal: Uuid, now: Instant) -> Result<u64, DbErr> {
-    let unexpired = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
     Entity::find()
         .filter(Column::PortalUuid.eq(portal))
         .filter(Column::Kind.eq(PortalKind::Service.word()))
         .filter(Column::RevokedAt.is_null())
-        .filter(unexpired)
+        .filter(endings::unexpired(now))
         .count(transaction)
         .await
 }
 
-async fn unrevoked(connection: &impl ConnectionTrait, portal: Uuid) -> Result<Vec<PortalToken>, DbErr> {
-    let rows = Entity::find()
-        .filter(Column::PortalUuid.eq(portal))
-        .filter(Column::RevokedAt.is_null())
-        .order_by_asc(Column::Uuid)
-        .all(connection)
-        .await?;
-    rows.into_iter().map(PortalToken::try_from).collect()
+/// The portal's tokens of `kinds`, or of any if there are none.
+fn of_kinds(portal: Uuid, kinds: &[PortalKind]) -> Condition {
+    let words = (!kinds.is_empty()).then(|| Column::Kind.is_in(kinds.iter().map(|kind| kind.word())));
+    Condition::all().add(Column::PortalUuid.eq(portal)).add_option(words)
 }
 
-fn row(token: NewServiceToken) -> ActiveModel {
-    let NewServiceToken { imprint, organization, portal, created_by } = token;
+/// Stores a token.
+pub(super) async fn insert(transaction: &DatabaseTransaction, token: NewPortalToken) -> Result<(), DbErr> {
+    Entity::insert(row(token)).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+/// Stores tokens, at least one and at most some hundreds, in one statement.
+pub(super) async fn insert_all(transaction: &DatabaseTransaction, tokens: Vec<NewPortalToken>) -> Result<(), DbErr> {
+    Entity::insert_many(tokens.into_iter().map(row)).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+fn row(token: NewPortalToken) -> ActiveModel {
     ActiveModel {
-        uuid: Set(imprint.uuid),
-        tag: Set(imprint.tag.bytes),
-        key_id: Set(imprint.tag.key_id),
-        last_four: Set(imprint.last_four),
-        description: Set(imprint.description),
-        created_at: Set(imprint.created_at),
-        expires_at: Set(None),
+        uuid: Set(token.imprint.uuid),
+        tag: Set(token.imprint.tag.bytes),
+        key_id: Set(token.imprint.tag.key_id),
+        last_four: Set(token.imprint.last_four),
+        description: Set(token.imprint.description),
+        created_at: Set(token.imprint.created_at),
+        expires_at: Set(token.expires_at),
         last_used_at: Set(None),
         last_used_ip: Set(None),
         revoked_at: Set(None),
-        organization_uuid: Set(organization),
-        portal_uuid: Set(portal),
-        kind: Set(PortalKind::Service.word().to_owned()),
-        created_by_uuid: Set(created_by.uuid),
-        created_by_name: Set(created_by.name),
-        created_by_email: Set(created_by.email),
-        created_by_created_at: Set(created_by.created_at),
+        organization_uuid: Set(token.organization),
+        portal_uuid: Set(token.portal),
+        kind: Set(token.kind.word().to_owned()),
+        created_by_uuid: Set(token.created_by.uuid),
+        created_by_name: Set(token.created_by.name),
+        created_by_email: Set(token.created_by.email),
+        created_by_created_at: Set(token.created_by.created_at),
+        secret_uuid: Set(token.secret),
+        user_uuid: Set(token.user),
+        allowed_ip_addresses: Set(token.allowed_ip_addresses),
     }
 }

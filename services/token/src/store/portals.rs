@@ -2,11 +2,26 @@
 
 use kit::ambient::Instant;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
+use super::Store;
 use super::entity::known_portal::{ActiveModel, Column, Entity};
+
+impl Store {
+    /// Whether the organization has a portal of that UUID whose credentials aren't revoked for good.
+    pub(crate) async fn has_portal(&self, organization: Uuid, portal: Uuid) -> Result<bool, DbErr> {
+        let found = Entity::find_by_id(portal)
+            .filter(Column::OrganizationUuid.eq(organization))
+            .filter(Column::RevokedAt.is_null())
+            .one(self.database.read())
+            .await?;
+        Ok(found.is_some())
+    }
+}
 
 /// Locks the portal until `transaction` ends, making its row where there is none, and says whether it is revoked.
 ///
@@ -18,6 +33,27 @@ pub(super) async fn lock(transaction: &DatabaseTransaction, organization: Uuid, 
     Ok(row.is_some_and(|row| row.revoked_at.is_some()))
 }
 
+/// Whether a portal that the organization is known to have is revoked.
+pub(super) async fn known(
+    connection: &impl ConnectionTrait,
+    organization: Uuid,
+    portal: Uuid,
+) -> Result<Option<bool>, DbErr> {
+    let known = Entity::find_by_id(portal).filter(Column::OrganizationUuid.eq(organization));
+    Ok(known.one(connection).await?.map(|row| row.revoked_at.is_some()))
+}
+
+/// Locks a portal that the organization is known to have until `transaction` ends, and says whether it is revoked.
+pub(super) async fn lock_known(
+    transaction: &DatabaseTransaction,
+    organization: Uuid,
+    portal: Uuid,
+) -> Result<Option<bool>, DbErr> {
+    let known = Entity::find_by_id(portal).filter(Column::OrganizationUuid.eq(organization));
+    let row = known.lock_exclusive().one(transaction).await?;
+    Ok(row.map(|row| row.revoked_at.is_some()))
+}
+
 /// Remembers that the locked portal is revoked for good.
 pub(super) async fn close(transaction: &DatabaseTransaction, portal: Uuid, at: Instant) -> Result<(), DbErr> {
     Entity::update_many()
@@ -26,4 +62,17 @@ pub(super) async fn close(transaction: &DatabaseTransaction, portal: Uuid, at: I
         .exec(transaction)
         .await?;
     Ok(())
+}
+
+/// Removes the secrets of the locked portal, and answers their UUIDs and descriptions.
+pub(super) async fn remove_secrets(
+    transaction: &DatabaseTransaction,
+    portal: Uuid,
+) -> Result<Vec<(Uuid, String)>, DbErr> {
+    let these = || Expr::col("portal_uuid").eq(portal);
+    let find = Query::select().columns(["uuid", "description"]).from("portal_secrets").and_where(these()).to_owned();
+    let rows = transaction.query_all(&find).await?;
+    let delete = Query::delete().from_table("portal_secrets").and_where(these()).to_owned();
+    transaction.execute(&delete).await?;
+    rows.into_iter().map(|row| Ok((row.try_get("", "uuid")?, row.try_get("", "description")?))).collect()
 }

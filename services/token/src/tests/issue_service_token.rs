@@ -47,7 +47,11 @@ async fn a_token_is_made_with_its_audit_row() {
         let row = audit.iter().find(|row| row.kind == "PORTAL_TOKEN_CREATED").unwrap();
         assert_eq!(row.actor.as_deref(), Some("Keiko"));
         assert_eq!((row.organization, row.subject.to_string()), (ORGANIZATION, issued.token_uuid));
-        assert_eq!(row.data, json!({ "portal_uuid": PORTAL, "last_four": issued.token[issued.token.len() - 4..] }));
+        let data = json!({
+            "portal_uuid": PORTAL, "kind": "service", "last_four": issued.token[issued.token.len() - 4..],
+            "expires_at": null, "allowed_ip_addresses": null,
+        });
+        assert_eq!(row.data, data);
         let credential: Uuid = world.rows("SELECT uuid FROM api_tokens").await[0].try_get("", "uuid").unwrap();
         let context = kit::audit::context(&caller(None), Some(credential));
         assert_eq!(row.context, context);

@@ -12,6 +12,8 @@ pub(super) fn revoke(portal: Uuid) -> RevokePortalRequest {
         organization_uuid: ORGANIZATION.to_string(),
         portal_uuid: portal.to_string(),
         revoked_by: Some(person()),
+        kinds: Vec::new(),
+        wait: false,
     }
 }
 

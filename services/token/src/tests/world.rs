@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use chrono::DateTime;
 use contracts::token::v1::{self as wire, token_service_client::TokenServiceClient};
 use kit::{
     ambient::{Ambient, Clock, Entropy, Instant},
+    boot::Tasks,
     credential::{Kind, Plain},
     db::Database,
     grpc::{Caller, Layered, Peer, Refusal, ServiceKey},
@@ -26,10 +27,14 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{Config, FirstUser, Limits, Service};
+use crate::{Config, FirstUser, Limits, Service, domain::password};
 
 /// 18 seconds into a minute, so that 42 are left.
 const BEGINNING: i64 = 1_767_225_618;
+
+/// Of the first user's password. Made once: a world of its own for each test needs no slow hash of its own.
+static PASSWORD_HASH: LazyLock<String> = LazyLock::new(|| password::hash(PASSWORD, [7; 16]));
+const PASSWORD: &str = "correct horse";
 
 pub(super) const ORGANIZATION: Uuid = Uuid::from_u128(0x0a);
 pub(super) const PORTAL: Uuid = Uuid::from_u128(0x0b);
@@ -101,15 +106,35 @@ impl World {
         };
         Service::migrate(&config).await.unwrap();
         let clock = Arc::new(HeldClock::default());
-        let service = Service::open(config.clone(), ambient(&clock)).await.unwrap();
+        let service = Service::open(config.clone(), ambient(&clock), &Tasks::default()).await.unwrap();
         let (api_token, database) = (random_token(Kind::Api), Database::open(&bed.url).await.unwrap());
-        service.create_first_user(first_user(&api_token)).await.unwrap();
+        service.store_first_user(first_user(&api_token), PASSWORD_HASH.clone()).await.unwrap();
         Self { service, clock, config, api_token, directory, database }
     }
 
     /// The service, opened again as `config` says.
     pub(super) async fn reopened(&self, config: Config) -> Result<Service, crate::StartError> {
-        Service::open(config, ambient(&self.clock)).await
+        self.reopened_in(config, &Tasks::default()).await
+    }
+
+    /// The same with its background tasks among `tasks`.
+    pub(super) async fn reopened_in(&self, config: Config, tasks: &Tasks) -> Result<Service, crate::StartError> {
+        Service::open(config, ambient(&self.clock), tasks).await
+    }
+
+    /// The same without any background task.
+    pub(super) async fn quiet(&self) -> Service {
+        let stopped = Tasks::default();
+        stopped.stop(Duration::ZERO).await;
+        let service = self.reopened_in(self.config.clone(), &stopped).await.unwrap();
+        // What is done once more at the stop is done, and takes nothing away from a test.
+        assert!(stopped.stop(Duration::from_secs(20)).await);
+        service
+    }
+
+    /// The service, opened once more; its tasks run among `tasks`.
+    pub(super) async fn opened_among(&self, tasks: &Tasks) -> Service {
+        Service::open(self.config.clone(), ambient(&self.clock), tasks).await.unwrap()
     }
 
     pub(super) fn client(&self) -> TokenServiceClient<Peer> {
@@ -184,7 +209,7 @@ pub(super) fn first_user(api_token: &Plain) -> FirstUser {
         organization_uuid: ORGANIZATION,
         name: "Ada".into(),
         email: "ada@example.com".into(),
-        password: Zeroizing::new("correct horse".into()),
+        password: Zeroizing::new(PASSWORD.into()),
         api_token: api_token.clone(),
     }
 }
@@ -217,9 +242,15 @@ fn ambient(clock: &Arc<HeldClock>) -> Ambient {
     Ambient::new(Arc::<HeldClock>::clone(clock), Arc::new(SystemEntropy))
 }
 
-/// A clock that stands until it is moved.
-#[derive(Default)]
-pub(super) struct HeldClock(AtomicI64);
+/// A clock that stands until it is moved. The time since boot goes on by itself too, so that what waits for a lease to run
+/// out comes to an end.
+pub(super) struct HeldClock(AtomicI64, std::time::Instant);
+
+impl Default for HeldClock {
+    fn default() -> Self {
+        Self(AtomicI64::default(), std::time::Instant::now())
+    }
+}
 
 impl HeldClock {
     pub(super) fn pass(&self, seconds: i64) {
@@ -233,7 +264,7 @@ impl Clock for HeldClock {
     }
 
     fn since_boot(&self) -> Duration {
-        Duration::ZERO
+        self.1.elapsed() + Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
     }
 }
 

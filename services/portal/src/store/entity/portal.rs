@@ -22,6 +22,8 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
+    pub users_unrevoked_since: Option<DateTimeUtc>,
+    pub was_user_invokable: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

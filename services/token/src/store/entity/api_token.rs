@@ -19,17 +19,26 @@ pub struct Model {
     pub user_uuid: Uuid,
     /// Names of scopes, separated by spaces.
     pub scopes: String,
+    pub allowed_ip_addresses: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
     #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserUuid", to = "super::user::Column::Uuid")]
     User,
+    #[sea_orm(has_many = "super::api_token_organization::Entity")]
+    Organizations,
 }
 
 impl Related<super::user::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::User.def()
+    }
+}
+
+impl Related<super::api_token_organization::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Organizations.def()
     }
 }
 

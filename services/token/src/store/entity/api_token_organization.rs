@@ -12,6 +12,25 @@ pub struct Model {
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::api_token::Entity",
+        from = "Column::TokenUuid",
+        to = "super::api_token::Column::Uuid"
+    )]
+    Token,
+    #[sea_orm(
+        belongs_to = "super::api_settings::Entity",
+        from = "Column::OrganizationUuid",
+        to = "super::api_settings::Column::OrganizationUuid"
+    )]
+    Settings,
+}
+
+impl Related<super::api_token::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Token.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

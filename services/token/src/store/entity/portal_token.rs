@@ -31,6 +31,9 @@ pub struct Model {
     pub created_by_name: String,
     pub created_by_email: String,
     pub created_by_created_at: DateTimeUtc,
+    pub secret_uuid: Option<Uuid>,
+    pub user_uuid: Option<Uuid>,
+    pub allowed_ip_addresses: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -50,6 +53,10 @@ impl TryFrom<Model> for PortalToken {
             description: row.description,
             tag: Tag { key_id: row.key_id, bytes: row.tag },
             life: Life { expires_at: row.expires_at, revoked_at: row.revoked_at },
+            secret: row.secret_uuid,
+            user: row.user_uuid,
+            allowed_ip_addresses: row.allowed_ip_addresses,
+            sequence: 0,
         })
     }
 }

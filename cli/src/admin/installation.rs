@@ -1,0 +1,146 @@
+//! Which installation is meant, where its services are, and the key that lets the operator in.
+
+use std::path::{Path, PathBuf};
+
+use kit::{
+    config::{Environment, Settings},
+    grpc::ServiceKey,
+};
+
+use crate::{
+    failure::Failure,
+    running::{self, Running},
+};
+
+/// Where `standalone` keeps its data when it isn't told.
+const DATA_DIRECTORY: &str = "portals-data";
+
+const TOKEN_URL: &str = "GATEWAY_TOKEN__URL";
+const PORTAL_URL: &str = "GATEWAY_PORTAL__URL";
+const SERVICE_KEY: &str = "GATEWAY_SERVICE__KEY";
+
+/// An installation's services.
+#[derive(Debug)]
+pub(super) struct Installation {
+    pub(super) token_url: String,
+    pub(super) portal_url: String,
+    pub(super) service_key: ServiceKey,
+    /// Where this was found, for messages.
+    pub(super) source: String,
+}
+
+/// The installation of the data directory, or else of `portals-data` if it is running, or else the one that the environment
+/// names to a gateway.
+pub(super) fn find(data_dir: Option<&Path>, environment: &Environment) -> Result<Installation, Failure> {
+    let Some(path) = directory(data_dir, environment)? else { return of_environment(environment) };
+    match Running::find(&path)? {
+        Some(running) => of_process(running, &running::file(&path)),
+        None => Err(Failure::Plain(format!("no installation is running in {}", path.display()))),
+    }
+}
+
+/// The data directory that is meant, unless it is the environment that says where things are. Refuses to choose between the
+/// two: a wrong guess would change another installation than the one that was meant, and say that it was done.
+pub(super) fn directory(data_dir: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = data_dir {
+        return Ok(Some(path.to_owned()));
+    }
+    let default = Path::new(DATA_DIRECTORY);
+    if Running::find(default)?.is_none() {
+        return Ok(None);
+    }
+    match [TOKEN_URL, PORTAL_URL].into_iter().find(|name| environment.contains_key(*name)) {
+        None => Ok(Some(default.to_owned())),
+        Some(name) => Err(Failure::Plain(format!(
+            "an installation is running in {DATA_DIRECTORY} and {name} names one too: give --data-dir {DATA_DIRECTORY} if the \
+             former is meant; for the latter, run this in another directory"
+        ))),
+    }
+}
+
+fn of_process(running: Running, file: &Path) -> Result<Installation, Failure> {
+    let source = file.display().to_string();
+    let Running { token_grpc, portal_grpc, service_key, .. } = running;
+    let service_key =
+        service_key.parse().map_err(|error| Failure::because(format!("service_key in {source}"), error))?;
+    Ok(Installation { token_url: token_grpc, portal_url: portal_grpc, service_key, source })
+}
+
+fn of_environment(environment: &Environment) -> Result<Installation, Failure> {
+    let is_set = |name: &str| environment.contains_key(name) || environment.contains_key(&format!("{name}_FILE"));
+    let missing: Vec<_> = [TOKEN_URL, PORTAL_URL, SERVICE_KEY].into_iter().filter(|name| !is_set(name)).collect();
+    if !missing.is_empty() {
+        return Err(Failure::Plain(format!(
+            "no installation is running in {DATA_DIRECTORY} and the environment names none either ({} missing): give \
+             --data-dir, or set {TOKEN_URL}, {PORTAL_URL} and {SERVICE_KEY} (or {SERVICE_KEY}_FILE) as the gateway has them",
+            if let [one] = missing.as_slice() { format!("{one} is") } else { format!("{} are", missing.join(", ")) }
+        )));
+    }
+    let ours = |name: &str| [TOKEN_URL, PORTAL_URL, SERVICE_KEY].contains(&name.trim_end_matches("_FILE"));
+    let environment = environment.iter().filter(|(name, _)| ours(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut settings = Settings::new("GATEWAY", &environment);
+    let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key).unwrap_or_default());
+    let service_key = settings.parsed_secret("SERVICE__KEY");
+    settings.finish()?;
+    // Without a key there was a problem, so that `finish` failed.
+    let service_key = service_key.ok_or_else(|| Failure::Plain(format!("{SERVICE_KEY} is missing")))?;
+    Ok(Installation { token_url, portal_url, service_key, source: "the environment".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{data_directory::DataDirectory, first_start::Urls};
+
+    fn environment(given: &[(&str, &str)]) -> Environment {
+        given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let named = |given: &[(&str, &str)]| of_environment(&environment(given)).unwrap_err().to_string();
+        let nothing = named(&[]);
+        assert!(
+            nothing.contains("GATEWAY_TOKEN__URL, GATEWAY_PORTAL__URL, GATEWAY_SERVICE__KEY are missing"),
+            "{nothing}"
+        );
+        let urls = [(TOKEN_URL, "http://token:1"), (PORTAL_URL, "http://portal:1")];
+        assert!(named(&urls).contains("(GATEWAY_SERVICE__KEY is missing)"));
+        let weak = [urls[0], urls[1], (SERVICE_KEY, "short")];
+        assert!(named(&weak).contains("GATEWAY_SERVICE__KEY: must be 32"));
+        let tls = [urls[0], (PORTAL_URL, "https://portal:1"), (SERVICE_KEY, &"k".repeat(32))];
+        assert!(named(&tls).contains("don't speak TLS"));
+        assert!(named(&[urls[0], (PORTAL_URL, "portal"), (SERVICE_KEY, &"k".repeat(32))]).contains(PORTAL_URL));
+    }
+
+    #[test]
+    fn the_environment_of_a_gateway_is_enough_with_the_key_in_a_file_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "k".repeat(32)).unwrap();
+        let found = of_environment(&environment(&[
+            (TOKEN_URL, "http://token:1/"),
+            (PORTAL_URL, "http://portal:2"),
+            ("GATEWAY_SERVICE__KEY_FILE", file.path().to_str().unwrap()),
+            ("GATEWAY_LIMITS__IN_FLIGHT", "7"),
+        ]));
+        let found = found.unwrap();
+        assert_eq!((found.token_url.as_str(), found.portal_url.as_str()), ("http://token:1", "http://portal:2"));
+        assert!(!format!("{found:?}").contains("kkk"));
+    }
+
+    #[test]
+    fn a_directory_that_is_named_is_the_only_one_looked_at() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("data");
+        let urls = [(TOKEN_URL, "http://token:1"), (PORTAL_URL, "http://portal:1"), (SERVICE_KEY, &*"k".repeat(32))];
+        let refused = find(Some(&path), &environment(&urls)).unwrap_err().to_string();
+        assert_eq!(refused, format!("no installation is running in {}", path.display()));
+        let directory = DataDirectory::open(&path).unwrap();
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let running = Urls { gateway: url(1), admin: url(2), token_grpc: url(3), portal_grpc: url(4) };
+        let key = environment(&[("TOKEN_SERVICE__KEY", &"s".repeat(32))]);
+        Running::new(&running, &key).write(&directory).unwrap();
+        let found = find(Some(&path), &environment(&urls)).unwrap();
+        assert_eq!((found.token_url, found.portal_url), (url(3), url(4)));
+    }
+}

@@ -1,0 +1,170 @@
+//! `/v2/organizations/{org}/members`: who belongs to an organization.
+
+use axum::{
+    extract::{RawQuery, Request, State},
+    response::Response,
+};
+use contracts::{
+    directory::v1::{
+        CreateMemberRequest, DeleteMemberRequest, GetMemberRequest, ListMembersRequest, ListMembersResponse, Member,
+        UpdateMemberRequest,
+    },
+    token::v1::{Role, User},
+};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{
+    form::{Names, missing, names, uuid_or_nil},
+    resolve,
+};
+use crate::{
+    arrival::Arrival,
+    body,
+    error::Error,
+    gateway::{DEADLINE, Gateway},
+    members::Members,
+    page::Page,
+    query,
+    realm::Realm,
+    reply,
+};
+
+/// A member as JSON.
+#[derive(Serialize)]
+struct MemberJson {
+    id: String,
+    name: String,
+    email: String,
+    role: &'static str,
+    /// Always null: there is no single sign-on.
+    sso_mode: Option<String>,
+}
+
+impl MemberJson {
+    fn of(member: Member) -> Result<Self, Error> {
+        let role = match member.role() {
+            Role::Admin => "admin",
+            Role::Member => "member",
+            Role::Unspecified => return Err(missing("the member's role")),
+        };
+        let User { uuid: id, name, email, .. } = member.user.ok_or_else(|| missing("the member's user"))?;
+        Ok(Self { id, name, email, role, sso_mode: None })
+    }
+
+    fn required(member: Option<Member>) -> Result<Self, Error> {
+        Self::of(member.ok_or_else(|| missing("the member"))?)
+    }
+}
+
+/// The role in a body: `usual` when absent, and required where there is none.
+fn role(given: &mut Members, usual: Option<Role>) -> i32 {
+    let text = if usual.is_some() { given.text("role") } else { given.required("role") };
+    let role = match text.as_deref() {
+        Some("admin") => Some(Role::Admin),
+        Some("member") => Some(Role::Member),
+        Some(_) => given.refuse("role", "must be admin or member"),
+        None => usual,
+    };
+    role.unwrap_or_default().into()
+}
+
+/// Answers a page of the members.
+pub(crate) async fn list(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let slug = names(path)?;
+    let page = Page::read(query.as_deref())?;
+    let url = format!("{}/v2/organizations/{slug}/members", gateway.config().public_url);
+    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let message = ListMembersRequest { organization_uuid, page: page.number, per_page: page.size };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut directory = gateway.directory();
+    let reply = gateway.call(Realm::Api, &arrival, directory.list_members(request)).await?;
+    let (metadata, ListMembersResponse { members, total }, _) = reply.into_parts();
+    let members = members.into_iter().map(MemberJson::of).collect::<Result<Vec<_>, _>>()?;
+    Ok(page.reply(&metadata, &url, total, &members))
+}
+
+/// Answers one member.
+pub(crate) async fn show(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<(String, String)>,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let (slug, uuid) = names(path)?;
+    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let message = GetMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid) };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut directory = gateway.directory();
+    let reply = gateway.call(Realm::Api, &arrival, directory.get_member(request)).await?;
+    let (metadata, reply, _) = reply.into_parts();
+    Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
+}
+
+/// Adds a member.
+pub(crate) async fn create(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<String>,
+    request: Request,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let slug = names(path)?;
+    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let email = given.required_text("email");
+    let name = given.nullable_text("name").unwrap_or_default();
+    let role = role(&mut given, Some(Role::Member));
+    gateway.accept(&arrival, given).await?;
+    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let message = CreateMemberRequest { organization_uuid, email, name, role };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut directory = gateway.directory();
+    let reply = gateway.call(Realm::Api, &arrival, directory.create_member(request)).await?;
+    let (metadata, reply, _) = reply.into_parts();
+    Ok(reply::json(StatusCode::CREATED, &metadata, &MemberJson::required(reply.member)?))
+}
+
+/// Changes a member's role.
+pub(crate) async fn update(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<(String, String)>,
+    request: Request,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let (slug, uuid) = names(path)?;
+    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let role = role(&mut given, None);
+    gateway.accept(&arrival, given).await?;
+    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let message = UpdateMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), role };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut directory = gateway.directory();
+    let reply = gateway.call(Realm::Api, &arrival, directory.update_member(request)).await?;
+    let (metadata, reply, _) = reply.into_parts();
+    Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
+}
+
+/// Ends a membership.
+pub(crate) async fn delete(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let (slug, uuid) = names(path)?;
+    let wait = query::wait(query.as_deref())?;
+    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let message = DeleteMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), wait };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut directory = gateway.directory();
+    let reply = gateway.call(Realm::Api, &arrival, directory.delete_member(request)).await?;
+    Ok(reply::empty(reply.metadata()))
+}

@@ -1,0 +1,341 @@
+//! `/console/` and `/`: pages for people.
+
+use contracts::{
+    directory::v1::{DecideCodeRequest, GetCodeRequest, GetSessionRequest, SignInRequest, SignOutRequest},
+    registry::v1::DescribePortalRequest,
+};
+use kit::error::Code;
+use reqwest::Response;
+
+use super::{
+    TOKEN, World, header,
+    script::{Plan, Refuse},
+};
+
+const OURS: &str = "https://portals.example";
+const COOKIE: &str = "theme=dark; __Host-portals=Session1";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What every answer below `/console` must have (S24 of the threats).
+fn dressed(response: &Response) {
+    for (name, value) in [
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(header(response, name), Some(value), "{name}");
+    }
+}
+
+/// The page, having checked its headers and status.
+async fn page(response: Response, status: u16) -> String {
+    dressed(&response);
+    assert_eq!(response.status(), status);
+    assert_eq!(header(&response, "content-type"), Some("text/html; charset=utf-8"));
+    let text = response.text().await.unwrap();
+    assert!(text.starts_with("<!DOCTYPE html>") && !text.contains("<script"), "{text}");
+    text
+}
+
+/// Where a redirect leads, having checked its headers.
+fn led(response: &Response) -> &str {
+    dressed(response);
+    assert_eq!(response.status(), 303);
+    header(response, "location").unwrap()
+}
+
+async fn get(world: &World, path: &str) -> Response {
+    world.request("GET", path).header("cookie", COOKIE).send().await.unwrap()
+}
+
+async fn submit(world: &World, path: &str, body: &str) -> Response {
+    let request = world.request("POST", path).header("cookie", COOKIE).header("origin", OURS);
+    request.header("content-type", FORM).body(body.to_owned()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn people_are_led_to_the_console() {
+    let world = World::new().await;
+    for (accept, status) in [("text/html,*/*;q=0.8", 303), ("application/json", 200), ("*/*", 200)] {
+        let response = world.request("GET", "/").header("accept", accept).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), header(&response, "vary")), (status, Some("Accept")));
+        assert_eq!(header(&response, "location"), (status == 303).then_some("/console/"));
+    }
+}
+
+#[tokio::test]
+async fn the_console_says_who_is_signed_in() {
+    let world = World::new().await;
+    for path in ["/console", "/console/"] {
+        let text = page(get(&world, path).await, 200).await;
+        assert!(text.contains("ada@example.com") && text.contains("name=\"csrf\" value=\"csrf1\""), "{text}");
+    }
+    let (caller, _) = world.script.last::<GetSessionRequest>();
+    assert_eq!((caller.bearer(), caller.is_service), (Some("Session1"), true));
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_the_sign_in_and_back() {
+    let world = World::new().await;
+    // No cookie, another name, or nothing but an `Authorization` header: nobody is asked about it.
+    for (name, value) in [("x-none", ""), ("cookie", "portals=Session1"), ("authorization", &format!("Bearer {TOKEN}"))]
+    {
+        let request = world.request("GET", "/console/authorize?code=Ab1").header(name, value);
+        let response = request.send().await.unwrap();
+        assert_eq!(led(&response), "/console/sign-in?next=%2Fconsole%2Fauthorize%3Fcode%3DAb1");
+    }
+    assert_eq!(world.script.asked(), 0);
+    world.script.plan(Plan { signed_out: true, ..Plan::default() });
+    assert_eq!(led(&get(&world, "/console/").await), "/console/sign-in?next=%2Fconsole%2F");
+    let response = get(&world, "/console/authorize?code=Ab1").await;
+    assert_eq!(led(&response), "/console/sign-in?next=%2Fconsole%2Fauthorize%3Fcode%3DAb1");
+    let text = page(get(&world, led(&response)).await, 200).await;
+    assert!(text.contains("name=\"next\" value=\"/console/authorize?code=Ab1\""), "{text}");
+    world.script.refuse(Refuse::new(Code::Unauthenticated, "authentication_required"));
+    let response = submit(&world, "/console/authorize", "code=Ab1&decision=approve&csrf=x").await;
+    assert_eq!(led(&response), "/console/sign-in?next=%2Fconsole%2Fauthorize%3Fcode%3DAb1");
+}
+
+#[tokio::test]
+async fn a_session_is_kept_in_a_cookie_of_this_host() {
+    let world = World::new().await;
+    let body = "email=ada%40example.com&password=correct+horse&next=%2Fconsole%2Fauthorize%3Fcode%3DAb1";
+    let response = submit(&world, "/console/sign-in", body).await;
+    assert_eq!(led(&response), "/console/authorize?code=Ab1");
+    let cookie = "__Host-portals=Session1; Path=/; HttpOnly; SameSite=Lax; Secure";
+    assert_eq!(header(&response, "set-cookie"), Some(cookie));
+    let (caller, asked) = world.script.first::<SignInRequest>();
+    assert_eq!((asked.email.as_str(), asked.password.as_str()), ("ada@example.com", "correct horse"));
+    assert!(caller.authorization.is_none() && caller.is_service && caller.client_ip.is_some());
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_the_session_before_it() {
+    let world = World::new().await;
+    assert_eq!(led(&submit(&world, "/console/sign-in", "email=a&password=b").await), "/console/");
+    let (caller, asked) = world.script.last::<SignOutRequest>();
+    assert_eq!((caller.bearer(), asked.csrf_token.as_str()), (Some("Session1"), "csrf1"));
+    // Where there is none, or one that has ended, there is nothing to end.
+    let request = world.request("POST", "/console/sign-in").header("origin", OURS).header("content-type", FORM);
+    request.body("email=a&password=b").send().await.unwrap();
+    world.script.plan(Plan { signed_out: true, ..Plan::default() });
+    let response = submit(&world, "/console/sign-in", "email=a&password=b").await;
+    assert!(header(&response, "set-cookie").is_some());
+    // A wrong password ends nothing.
+    world.script.refuse(Refuse::new(Code::Unauthenticated, "invalid_credentials"));
+    submit(&world, "/console/sign-in", "email=a&password=b").await;
+    assert_eq!(world.script.count::<SignOutRequest>(), 1);
+}
+
+#[tokio::test]
+async fn nobody_signs_in_over_plain_http_from_elsewhere() {
+    let insecure = "http://portals.example";
+    let world = World::with(|config| config.public_url = insecure.to_owned()).await;
+    let cookie = "portals=Session1; __Host-portals=Session1";
+    let send = async |method: &str, path: &str, body: &str| {
+        let request = world.request(method, path).header("origin", insecure).header("cookie", cookie);
+        let response = request.header("content-type", FORM).body(body.to_owned()).send().await.unwrap();
+        assert_eq!(header(&response, "set-cookie"), None, "{method} {path}");
+        response
+    };
+    for (method, body) in [("GET", ""), ("POST", "email=a&password=b")] {
+        let text = page(send(method, "/console/sign-in", body).await, 403).await;
+        assert!(text.contains("plain HTTP") && text.contains("https address") && !text.contains("<form"), "{text}");
+    }
+    // A session that there is all the same isn't passed on.
+    for (method, path) in [("GET", "/console/"), ("GET", "/console/authorize?code=A"), ("POST", "/console/sign-out")] {
+        assert!(led(&send(method, path, "csrf=x").await).starts_with("/console/sign-in"));
+    }
+    assert_eq!(world.script.asked(), 0);
+}
+
+#[tokio::test]
+async fn plain_http_has_a_cookie_that_browsers_keep() {
+    let world = World::with(|config| config.public_url = "http://127.0.0.1:8080".to_owned()).await;
+    let request = world.request("POST", "/console/sign-in").header("origin", "http://127.0.0.1:8080");
+    let response = request.header("content-type", FORM).body("email=a&password=b").send().await.unwrap();
+    assert_eq!(header(&response, "set-cookie"), Some("portals=Session1; Path=/; HttpOnly; SameSite=Lax"));
+    let request = world.request("GET", "/console/").header("cookie", "portals=Session1");
+    page(request.send().await.unwrap(), 200).await;
+}
+
+#[tokio::test]
+async fn the_sign_in_leads_nowhere_else() {
+    let world = World::new().await;
+    for next in ["https%3A%2F%2Fevil.example", "%2F%2Fevil.example", "%2Fconsole%2F..%2Fv2%2Fuser", "%2Fv2", "x", ""] {
+        let response = submit(&world, "/console/sign-in", &format!("email=a&password=b&next={next}")).await;
+        assert_eq!(led(&response), "/console/", "{next}");
+        let text = page(get(&world, &format!("/console/sign-in?next={next}")).await, 200).await;
+        assert!(text.contains("name=\"next\" value=\"/console/\""), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_shows_the_form_again() {
+    let world = World::new().await;
+    world.script.refuse(Refuse::new(Code::Unauthenticated, "invalid_credentials"));
+    let body = "email=%22%3E%3Cb%3E&password=hunter22&next=%2Fconsole%2F%3Fx";
+    let response = submit(&world, "/console/sign-in", body).await;
+    assert_eq!((header(&response, "set-cookie"), header(&response, "www-authenticate")), (None, None));
+    let text = page(response, 401).await;
+    assert!(text.contains("value=\"&quot;&gt;&lt;b&gt;\"") && text.contains("password is wrong"), "{text}");
+    assert!(text.contains("value=\"/console/?x\"") && !text.contains("hunter22"), "{text}");
+    let retry_after = Some(std::time::Duration::from_secs(9));
+    world.script.refuse(Refuse { retry_after, ..Refuse::new(Code::Exhausted, "rate_limited") });
+    let response = submit(&world, "/console/sign-in", body).await;
+    assert_eq!(header(&response, "retry-after"), Some("9"));
+    page(response, 429).await;
+}
+
+#[tokio::test]
+async fn a_session_ends() {
+    let world = World::new().await;
+    let gone = "__Host-portals=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0";
+    let response = submit(&world, "/console/sign-out", "csrf=csrf1").await;
+    assert_eq!((led(&response), header(&response, "set-cookie")), ("/console/sign-in", Some(gone)));
+    let (caller, asked) = world.script.last::<SignOutRequest>();
+    assert_eq!((caller.bearer(), asked.csrf_token.as_str()), (Some("Session1"), "csrf1"));
+    world.script.refuse(Refuse::new(Code::Forbidden, "invalid_csrf_token"));
+    let response = submit(&world, "/console/sign-out", "csrf=x").await;
+    assert_eq!(header(&response, "set-cookie"), None);
+    page(response, 403).await;
+    // One that has ended already is forgotten.
+    world.script.refuse(Refuse::new(Code::Unauthenticated, "authentication_required"));
+    let response = submit(&world, "/console/sign-out", "csrf=x").await;
+    assert_eq!((led(&response), header(&response, "set-cookie")), ("/console/sign-in", Some(gone)));
+}
+
+#[tokio::test]
+async fn a_user_sees_what_is_asked_for_and_by_whom() {
+    let world = World::new().await;
+    let text = page(get(&world, "/console/authorize?code=%22Ab1").await, 200).await;
+    for expected in [
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "&quot;&gt;&lt;img src=x&gt;",
+        "Acme",
+        "ada@example.com",
+        "192.0.2.9",
+        "says it is <q>&lt;b&gt;curl&lt;/b&gt;</q>",
+        "minutes ago",
+        "<dt>Ends</dt><dd>in 0 seconds</dd>",
+        "a mutation: changes data",
+        "$b: Int",
+        "name=\"csrf\" value=\"csrf1\"",
+        "name=\"code\" value=\"&quot;Ab1\"",
+        "name=\"decision\" value=\"approve\"",
+        "name=\"decision\" value=\"deny\"",
+        "<form method=\"post\"",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(text.find("value=\"deny\"") < text.find("value=\"approve\""), "{text}");
+    assert_eq!(world.script.count::<GetCodeRequest>(), 1);
+    let (caller, asked) = world.script.last::<DescribePortalRequest>();
+    assert_eq!((asked.portal_uuid.as_str(), caller.is_service, caller.authorization.is_none()), ("p-1", true, true));
+    // Looking decides nothing, however it is asked.
+    get(&world, "/console/authorize?code=Ab1&decision=approve&csrf=csrf1").await;
+    world
+        .request("HEAD", "/console/authorize?code=Ab1&decision=approve")
+        .header("cookie", COOKIE)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(world.script.count::<DecideCodeRequest>(), 0);
+}
+
+#[tokio::test]
+async fn a_code_that_means_nothing_is_a_page_too() {
+    let world = World::new().await;
+    world.script.refuse(Refuse { message: "No request found", ..Refuse::new(Code::NotFound, "not_found") });
+    for path in ["/console/authorize?code=Ab1", "/console/authorize"] {
+        assert!(page(get(&world, path).await, 404).await.contains("No request found"));
+    }
+}
+
+#[tokio::test]
+async fn a_user_decides() {
+    let world = World::new().await;
+    for (decision, approve, title) in [("approve", true, "Approved"), ("deny", false, "Denied")] {
+        let body = format!("code=Ab1&decision={decision}&csrf=csrf1");
+        let text = page(submit(&world, "/console/authorize", &body).await, 200).await;
+        assert!(text.contains(&format!("<h1>{title}</h1>")), "{text}");
+        let (caller, asked) = world.script.last::<DecideCodeRequest>();
+        let expected = DecideCodeRequest { code: "Ab1".into(), approve, csrf_token: "csrf1".into() };
+        assert_eq!((caller.bearer(), asked), (Some("Session1"), expected));
+    }
+    let asked = world.script.asked();
+    for decision in ["", "APPROVE", "yes"] {
+        page(submit(&world, "/console/authorize", &format!("code=Ab1&decision={decision}&csrf=csrf1")).await, 400)
+            .await;
+    }
+    assert_eq!(world.script.asked(), asked);
+    for (class, reason, status) in [
+        (Code::Forbidden, "invalid_csrf_token", 403),
+        (Code::NotFound, "not_found", 404),
+        (Code::Conflict, "code_decided", 409),
+    ] {
+        world.script.refuse(Refuse::new(class, reason));
+        page(submit(&world, "/console/authorize", "code=Ab1&decision=approve&csrf=x").await, status).await;
+    }
+}
+
+#[tokio::test]
+async fn forms_of_other_sites_are_refused() {
+    let world = World::new().await;
+    let body = "email=a&password=b&code=Ab1&decision=approve&csrf=csrf1";
+    for path in ["/console/sign-in", "/console/sign-out", "/console/authorize"] {
+        for (headers, refused) in [
+            (vec![("origin", "https://evil.example")], true),
+            (vec![("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")], true),
+            (vec![("origin", "http://portals.example")], true),
+            (vec![("origin", "null")], true),
+            (vec![("origin", "null"), ("sec-fetch-site", "same-site")], true),
+            (vec![("sec-fetch-site", "cross-site")], true),
+            (vec![("referer", "https://portals.example/console/")], true),
+            (vec![], true),
+            (vec![("origin", "null"), ("sec-fetch-site", "same-origin")], false),
+            (vec![("sec-fetch-site", "same-origin")], false),
+        ] {
+            let before = world.script.asked();
+            let mut request = world.request("POST", path).header("cookie", COOKIE).header("content-type", FORM);
+            for (name, value) in &headers {
+                request = request.header(*name, *value);
+            }
+            let response = request.body(body).send().await.unwrap();
+            assert_eq!(response.status() == 403, refused, "{path} {headers:?}");
+            assert_eq!(world.script.asked() == before, refused);
+            if refused {
+                assert_eq!(header(&response, "set-cookie"), None);
+                assert!(page(response, 403).await.contains("wasn't sent by a page of this site"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_below_the_console_are_pages() {
+    let world = World::new().await;
+    page(get(&world, "/console/nowhere").await, 404).await;
+    page(get(&world, "/console/sign-out").await, 405).await;
+    page(get(&world, &format!("/console/authorize?code={TOKEN}")).await, 400).await;
+    page(submit(&world, "/console/sign-in", &"x".repeat(5_000)).await, 413).await;
+    let json = world.request("POST", "/console/sign-in").header("origin", OURS);
+    page(json.header("content-type", "application/json").body("{}").send().await.unwrap(), 415).await;
+    world.script.plan(Plan { panics: true, ..Plan::default() });
+    page(get(&world, "/console/authorize?code=Ab1").await, 500).await;
+}
+
+#[tokio::test]
+async fn the_stylesheet_is_ours() {
+    let world = World::new().await;
+    let response = get(&world, "/console/style.css").await;
+    assert_eq!(header(&response, "content-type"), Some("text/css; charset=utf-8"));
+    assert_eq!(header(&response, "cache-control"), Some("public, max-age=300"));
+    let text = response.text().await.unwrap();
+    assert!(text.contains("body {") && !text.contains("url(") && !text.contains("@import"), "{text}");
+}

@@ -1,0 +1,331 @@
+//! `ExchangeSecret`.
+
+use std::time::{Duration, Instant};
+
+use contracts::token::v1::{ExchangeSecretRequest, PortalTokenKind};
+use kit::{
+    credential::{Kind, Plain},
+    error::Code,
+    grpc::to_timestamp,
+};
+use serde_json::json;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::{
+    secrets::{Secret, exchange, send_to},
+    world::{
+        ORGANIZATION, PORTAL, World, at, everywhere, everywhere_with, random_token, refusal, root_key, write_keys,
+    },
+};
+use crate::{Limits, domain::password};
+
+const OTHER: Uuid = Uuid::from_u128(0x0c);
+
+fn random_secret() -> Plain {
+    let ambient = kit::ambient::Ambient::system();
+    Plain::secret("bk", ambient.bytes(), &ambient.bytes())
+}
+
+/// All that a client learns of a refusal.
+fn bytes(status: &Status) -> (tonic::Code, String, Vec<u8>) {
+    (status.code(), status.message().to_owned(), status.details().to_vec())
+}
+
+impl World {
+    /// Makes `plain` one that the row of `secret` is found by, though it isn't that secret; `gate` opens the gate to it too.
+    async fn disguise(&self, secret: &Secret, plain: &Plain, gate: bool) {
+        let values = vec![plain.selector().unwrap().into(), secret.uuid.into()];
+        self.tamper("UPDATE portal_secrets SET selector = $1 WHERE uuid = $2", values).await;
+        let opening = i32::try_from(self.service.0.exchanges.gatekeeper().gate(plain).bits).unwrap();
+        let bits = if gate { opening } else { opening ^ 1 };
+        self.tamper("UPDATE portal_secrets SET gate = $1 WHERE uuid = $2", vec![bits.into(), secret.uuid.into()]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_good_secret_makes_a_token_that_verifies_until_it_ends() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let exchanged = world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        assert_eq!(Plain::parse(&exchanged.token).unwrap().kind(), Kind::Portal);
+        assert_eq!(exchanged.expires_at, Some(to_timestamp(at(15 * 60))));
+        let verified = world.verify(&exchanged.token).await.unwrap();
+        assert_eq!(verified.kind(), PortalTokenKind::Ephemeral);
+        assert_eq!((verified.portal_uuid, verified.expires_at), (PORTAL.to_string(), exchanged.expires_at));
+        world.clock.pass(15 * 60 - 1);
+        world.verify(&exchanged.token).await.unwrap();
+        world.clock.pass(1);
+        assert_eq!(refusal(world.verify(&exchanged.token).await).reason, "authentication_required");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_token_is_audited_and_bears_who_made_the_secret() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let exchanged = world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        let audit = world.audit().await;
+        let row =
+            audit.iter().find(|row| row.kind == "PORTAL_TOKEN_CREATED" && row.data["secret_uuid"].is_string()).unwrap();
+        assert_eq!((row.actor.as_deref(), row.organization), (None, ORGANIZATION));
+        assert_eq!(row.context["credential_uuid"], json!(secret.uuid));
+        assert_eq!(row.context["request_ip"], "192.0.2.1");
+        let last_four = &exchanged.token[exchanged.token.len() - 4..];
+        let ends = json!({
+            "portal_uuid": PORTAL, "secret_uuid": secret.uuid, "kind": "ephemeral", "last_four": last_four,
+            "expires_at": at(15 * 60), "allowed_ip_addresses": null,
+        });
+        assert_eq!(row.data, ends);
+        let made = "SELECT created_by_name, secret_uuid FROM portal_tokens WHERE kind = 'ephemeral'";
+        let made = world.rows(made).await.remove(0);
+        assert_eq!(made.try_get::<String>("", "created_by_name").unwrap(), "Ada");
+        assert_eq!(made.try_get::<Uuid>("", "secret_uuid").unwrap(), secret.uuid);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_hour_is_the_default_and_the_most() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        for (minutes, seconds) in [(None, 3600), (Some(60), 3600), (Some(1), 60)] {
+            let request =
+                ExchangeSecretRequest { expires_in_minutes: minutes, ..exchange(PORTAL, secret.plain.expose()) };
+            assert_eq!(world.send(request).await.unwrap().expires_at, Some(to_timestamp(at(seconds))));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_request_names_its_field() {
+    everywhere(async |world| {
+        let good = || exchange(PORTAL, random_secret().expose());
+        let hashes = world.slow_hashes();
+        let cases = [
+            ("client_id", ExchangeSecretRequest { client_id: String::new(), ..good() }),
+            ("secret", ExchangeSecretRequest { secret: String::new(), ..good() }),
+            ("expires_in_minutes", ExchangeSecretRequest { expires_in_minutes: Some(0), ..good() }),
+            ("expires_in_minutes", ExchangeSecretRequest { expires_in_minutes: Some(61), ..good() }),
+            ("expires_in_minutes", ExchangeSecretRequest { expires_in_minutes: Some(3600), ..good() }),
+            ("organization_uuid", ExchangeSecretRequest { organization_uuid: String::new(), ..good() }),
+            ("portal_uuid", ExchangeSecretRequest { portal_uuid: "x".into(), ..good() }),
+        ];
+        for (field, request) in cases {
+            let refused = refusal(world.send(request).await);
+            assert_eq!((refused.class, refused.reason.as_str()), (Code::Invalid, "invalid_request"));
+            assert_eq!(refused.violations[0].field, field);
+        }
+        assert_eq!(world.slow_hashes(), hashes);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_refusals_are_the_same_to_the_byte_and_cost_no_slow_hash() {
+    everywhere_with(Limits { failures_per_minute: 0, ..Limits::default() }, async |world| {
+        let (secret, other) = (world.secret(PORTAL).await, world.secret(OTHER).await);
+        let (expired, behind_the_gate) = (world.secret(PORTAL).await, random_secret());
+        world
+            .tamper(
+                "UPDATE portal_secrets SET expires_at = $1 WHERE uuid = $2",
+                vec![at(0).into(), expired.uuid.into()],
+            )
+            .await;
+        world.disguise(&other, &behind_the_gate, false).await;
+        let good = || exchange(PORTAL, secret.plain.expose());
+        let nil = Uuid::nil().to_string();
+        let mut typo = secret.plain.expose().to_owned();
+        typo.replace_range(20..21, if &typo[20..21] == "a" { "b" } else { "a" });
+        let cases = [
+            ("unknown path", ExchangeSecretRequest { portal_uuid: nil.clone(), ..good() }),
+            ("nil twice", ExchangeSecretRequest { portal_uuid: nil.clone(), client_id: nil.clone(), ..good() }),
+            ("unknown organization", ExchangeSecretRequest { organization_uuid: nil, ..good() }),
+            ("another's client id", ExchangeSecretRequest { client_id: OTHER.to_string(), ..good() }),
+            ("no UUID", ExchangeSecretRequest { client_id: "ci".into(), ..good() }),
+            ("another's path", exchange(OTHER, secret.plain.expose())),
+            ("no form", exchange(PORTAL, "hello")),
+            ("typo", exchange(PORTAL, &typo)),
+            ("another kind", exchange(PORTAL, random_token(Kind::Portal).expose())),
+            ("unknown selector", exchange(PORTAL, random_secret().expose())),
+            ("wrong secret", exchange(OTHER, behind_the_gate.expose())),
+            ("expired", exchange(PORTAL, expired.plain.expose())),
+        ];
+        let hashes = world.slow_hashes();
+        let form = bytes(&world.send(exchange(PORTAL, "")).await.unwrap_err());
+        let mut seen = Vec::new();
+        for (case, request) in cases {
+            let refused = world.send(request).await.unwrap_err();
+            seen.push((case, bytes(&refused)));
+            assert_eq!(refusal::<()>(Err(refused)).reason, "invalid_client", "{case}");
+        }
+        assert!(seen.iter().all(|(_, bytes)| *bytes == seen[0].1 && *bytes != form), "{seen:?}");
+        assert_eq!(world.slow_hashes(), hashes, "garbage never reaches the slow hash");
+        world.send(good()).await.unwrap();
+        assert_eq!(world.slow_hashes(), hashes + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_secret_that_slips_through_the_gate_is_refused_by_the_slow_hash_each_time() {
+    everywhere(async |world| {
+        let (secret, wrong) = (world.secret(PORTAL).await, random_secret());
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        let form = bytes(&world.exchange_secret(PORTAL, &random_secret()).await.unwrap_err());
+        world.disguise(&secret, &wrong, true).await;
+        let hashes = world.slow_hashes();
+        for _ in 0..2 {
+            assert_eq!(bytes(&world.exchange_secret(PORTAL, &wrong).await.unwrap_err()), form);
+        }
+        assert_eq!(world.slow_hashes(), hashes + 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_good_client_pays_for_the_slow_hash_once_in_ten_minutes() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let hashes = world.slow_hashes();
+        let (one, two) =
+            tokio::join!(world.exchange_secret(PORTAL, &secret.plain), world.exchange_secret(PORTAL, &secret.plain));
+        assert_ne!(one.unwrap().token, two.unwrap().token);
+        world.clock.pass(599);
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        assert_eq!(world.slow_hashes(), hashes + 1);
+        world.clock.pass(1);
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        assert_eq!(world.slow_hashes(), hashes + 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_warm_secret_is_refused_as_soon_as_it_expires_or_its_portal_is_revoked() {
+    everywhere(async |world| {
+        let (secret, other) = (world.secret(PORTAL).await, world.secret(OTHER).await);
+        for (portal, secret) in [(PORTAL, &secret), (OTHER, &other)] {
+            world.exchange_secret(portal, &secret.plain).await.unwrap();
+        }
+        let values = vec![at(5).into(), secret.uuid.into()];
+        world.tamper("UPDATE portal_secrets SET expires_at = $1 WHERE uuid = $2", values).await;
+        world.clock.pass(4);
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        world.clock.pass(1);
+        assert_eq!(refusal(world.exchange_secret(PORTAL, &secret.plain).await).reason, "invalid_client");
+        let values = vec![at(5).into(), OTHER.into()];
+        world.tamper("UPDATE known_portals SET revoked_at = $1 WHERE portal_uuid = $2", values).await;
+        assert_eq!(refusal(world.exchange_secret(OTHER, &other.plain).await).reason, "invalid_client");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn making_the_second_secret_does_not_disturb_the_first() {
+    everywhere(async |world| {
+        let first = world.secret(PORTAL).await;
+        world.exchange_secret(PORTAL, &first.plain).await.unwrap();
+        let second = world.secret(PORTAL).await;
+        for secret in [&second, &first] {
+            world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_use_under_an_old_key_makes_the_gate_anew() {
+    everywhere(async |world| {
+        let (used, unused) = (world.secret(PORTAL).await, world.secret(PORTAL).await);
+        write_keys(&world.config.keys_file, &[root_key("k2", 2), root_key("k1", 1)]);
+        let both = world.reopened(world.config.clone()).await.unwrap();
+        let send = async |service, secret: &Secret| {
+            send_to(service, "192.0.2.1", exchange(PORTAL, secret.plain.expose())).await
+        };
+        send(&both, &used).await.unwrap();
+        let ids = world.rows("SELECT key_id FROM portal_secrets ORDER BY key_id").await;
+        let ids: Vec<String> = ids.iter().map(|row| row.try_get("", "key_id").unwrap()).collect();
+        assert_eq!(ids, ["k1", "k2"]);
+        write_keys(&world.config.keys_file, &[root_key("k2", 2)]);
+        let new = world.reopened(world.config.clone()).await.unwrap();
+        send(&new, &used).await.unwrap();
+        assert_eq!(refusal(send(&new, &unused).await).reason, "invalid_client");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weak_parameters_are_raised_on_use() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let weak = password::weak_hash(secret.plain.expose());
+        world.tamper("UPDATE portal_secrets SET hash = $1", vec![weak.into()]).await;
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        let hash: String = world.rows("SELECT hash FROM portal_secrets").await[0].try_get("", "hash").unwrap();
+        assert!(hash.starts_with("$pbkdf2-sha256$i=600000,"), "{hash}");
+        assert!(password::verify(secret.plain.expose(), &hash).matches);
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_is_slowed_down_after_its_rate_and_others_are_not() {
+    everywhere_with(Limits { exchanges_per_minute: 2, ..Limits::default() }, async |world| {
+        let (secret, other) = (world.secret(PORTAL).await, world.secret(OTHER).await);
+        for _ in 0..2 {
+            world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+        }
+        let refused = refusal(world.exchange_secret(PORTAL, &secret.plain).await);
+        assert_eq!((refused.class, refused.reason.as_str()), (Code::Exhausted, "rate_limited"));
+        assert_eq!(refused.facts["scope"], "exchanges");
+        assert_eq!(refusal(world.exchange_secret(PORTAL, &random_secret()).await).reason, "invalid_client");
+        world.exchange_secret(OTHER, &other.plain).await.unwrap();
+        world.clock.pass(42);
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_secret_lies_in_any_row() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let token = world.exchange_secret(PORTAL, &secret.plain).await.unwrap().token;
+        let Some(file) = world.config.database_url.strip_prefix("sqlite:") else { return };
+        let mut seen = Vec::new();
+        for file in [file, &format!("{file}-wal")] {
+            seen.extend(std::fs::read(file).unwrap());
+        }
+        let holds = |text: &str| seen.windows(text.len()).any(|window| window == text.as_bytes());
+        let body = secret.plain.expose().split_once('_').unwrap().1;
+        assert!(holds(&body[..9]), "the selector is there");
+        assert!(!holds(&body[9..29]) && !holds(&body[29..49]) && !holds(&token[6..26]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_selector_is_looked_up_as_long_as_a_known_one() {
+    everywhere_with(Limits { failures_per_minute: 0, ..Limits::default() }, async |world| {
+        let known = world.secret(PORTAL).await.plain;
+        let known = known.selector().unwrap();
+        let mut times = [Vec::new(), Vec::new()];
+        for number in 0..2_000 {
+            let selector = if number % 2 == 0 { known } else { "zzzzzzzzz" };
+            let begun = Instant::now();
+            let found = world.service.0.store.find_secret(selector).await.unwrap();
+            times[number % 2].push(begun.elapsed());
+            assert_eq!(found.is_some(), number % 2 == 0);
+        }
+        let [known, unknown] = times.map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        });
+        assert!(known.abs_diff(unknown) < Duration::from_micros(100), "{known:?}, {unknown:?}");
+    })
+    .await;
+}
