@@ -1,8 +1,10 @@
 //! What a portal call is compared with: servers that do less.
 //!
-//! `bench-servers echo | graphql | tiny` serves one of them on a free loopback port, and prints its address:
+//! `bench-servers echo | graphql | tiny | insert` serves one of them on a free loopback port, and prints its address:
 //! `echo` parses a JSON body and writes it again; `graphql` serves the built-in API's schema over a database of its own
-//! with 64 pipelines, from the text of each request; `tiny` does so with a schema of one field and no database.
+//! with 64 pipelines, from the text of each request; `tiny` does so with a schema of one field and no database; `insert`
+//! writes one row a request, durable before it answers, into a database opened as the services open theirs (`SQLite`, or
+//! the `PostgreSQL` that the second argument names).
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that can't run must stop")]
 
@@ -12,6 +14,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Request, Schem
 use axum::{Json, Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::post};
 use kit::{ambient::Ambient, db::Database};
 use pipelines::{Api, Migrator, Organization, Settings, Viewer};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
@@ -52,11 +55,15 @@ async fn main() {
             let shared = Arc::new(shared(database.expect("a database")).await);
             Router::new().route("/", post(graphql)).with_state(shared)
         }
+        "insert" => {
+            let url = env::args().nth(2).unwrap_or_else(|| Database::sqlite_url(&directory.path().join("rows.db")));
+            Router::new().route("/", post(insert)).with_state(Arc::new(rows(&url).await))
+        }
         "tiny" => {
             let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
             Router::new().route("/", post(tiny)).with_state(schema)
         }
-        _ => panic!("usage: bench-servers echo | graphql | tiny"),
+        _ => panic!("usage: bench-servers echo | graphql | tiny | insert [URL]"),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address");
@@ -101,4 +108,30 @@ async fn graphql(State(shared): State<Arc<Shared>>, Json(mut body): Json<Map<Str
     let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
     let answer = shared.api.query(query, None, variables, shared.viewer.clone()).await;
     ([(CONTENT_TYPE, "application/json")], answer)
+}
+
+/// Where `insert` writes.
+struct Rows {
+    database: Database,
+    ambient: Ambient,
+}
+
+async fn rows(url: &str) -> Rows {
+    let database = Database::open(url).await.expect("a database");
+    let transaction = database.begin().await.expect("a transaction");
+    let table = "CREATE TABLE bench_rows (uuid TEXT PRIMARY KEY, tag TEXT NOT NULL, body TEXT NOT NULL)";
+    transaction.execute_unprepared(table).await.expect("a table");
+    transaction.commit().await.expect("a commit");
+    Rows { database, ambient: Ambient::system() }
+}
+
+async fn insert(State(rows): State<Arc<Rows>>, Json(body): Json<Value>) -> Json<Value> {
+    let (uuid, tag) = (rows.ambient.uuid().to_string(), hex::encode(rows.ambient.bytes::<32>()));
+    let values = [uuid.clone(), tag, body.to_string()].map(Into::into);
+    let transaction = rows.database.begin().await.expect("a transaction");
+    let sql = "INSERT INTO bench_rows (uuid, tag, body) VALUES ($1, $2, $3)";
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    transaction.execute_raw(statement).await.expect("an insert");
+    transaction.commit().await.expect("a commit");
+    Json(Value::String(uuid))
 }
