@@ -8,8 +8,8 @@ pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charse
 
 /// No script at all, nothing from elsewhere, and nobody's frame (S24 of the threats). Codes stand in addresses, which
 /// therefore are told to ourselves alone: `no-referrer` would also take the `Origin` from our own forms (Fetch, "append a
-/// request `Origin` header").
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
+/// request `Origin` header"). A page of another site that opens one of ours loses hold of its window.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -18,6 +18,8 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     ),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 /// Adds what every answer below `/console` has.
@@ -48,12 +50,27 @@ pub(crate) fn page(title: &str, content: &Markup) -> Markup {
     }
 }
 
+/// What somebody else named: a text whose direction doesn't reach the words around it.
+pub(crate) fn named(name: &str) -> Markup {
+    html! { strong dir="auto" { (name) } }
+}
+
 /// A page that says what went wrong.
 pub(crate) fn error(status: StatusCode, message: &str, request_id: &str) -> Markup {
-    let title = status.canonical_reason().unwrap_or("Error");
     let content = html! {
-        p.error role="alert" { (message) }
-        p.small { "Request " code { (request_id) } }
+        p.error role="alert" { (message) "." }
+        p.small { "Request id " code { (request_id) } }
     };
-    page(title, &content)
+    page(fault(status), &content)
+}
+
+/// A status for people.
+fn fault(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "Nothing here",
+        StatusCode::CONFLICT => "Too late",
+        StatusCode::TOO_MANY_REQUESTS => "Too many tries",
+        status if status.is_client_error() => "That can't be done",
+        _ => "Something went wrong",
+    }
 }

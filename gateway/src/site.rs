@@ -98,6 +98,18 @@ impl Site {
         if is_ours { Ok(()) } else { Err(Error::ForeignForm(self.public_url.clone())) }
     }
 
+    /// Where `address` is to be opened instead when a browser asked this machine by another of its names (`localhost` for
+    /// `127.0.0.1`), from which no form would be taken.
+    pub(crate) fn by_its_name(&self, headers: &HeaderMap, address: &str) -> Option<String> {
+        let ours = Url::parse(&self.origin).ok().filter(|_| self.is_loopback)?;
+        let asked = headers.get(header::HOST)?.to_str().ok()?;
+        let asked = Url::parse(&format!("{}://{asked}", ours.scheme())).ok()?;
+        let is_this_machine = asked.host().is_some_and(|host| is_loopback(&host));
+        let is_other_name =
+            asked.host() != ours.host() && asked.port_or_known_default() == ours.port_or_known_default();
+        (is_this_machine && is_other_name).then(|| format!("{}{address}", self.public_url))
+    }
+
     /// An address below `/console/` as path and query; `None` if `address` leads anywhere else. Parsed as browsers do, so
     /// that slashes, backslashes, dots and line ends mean here what they mean there.
     pub(crate) fn within_console(&self, address: &str) -> Option<String> {
@@ -172,6 +184,27 @@ mod tests {
             assert_eq!(site.require_own_form(&headers(&pairs)).is_ok(), expected, "{pairs:?}");
         }
         assert!(Site::of("nonsense").require_own_form(&headers(&[("origin", "")])).is_err());
+    }
+
+    #[test]
+    fn another_name_of_this_machine_leads_to_the_one_that_forms_are_taken_from() {
+        let site = Site::of("http://127.0.0.1:8080");
+        for (host, is_led) in [
+            ("localhost:8080", true),
+            ("127.0.0.2:8080", true),
+            ("[::1]:8080", true),
+            ("127.0.0.1:8080", false),
+            ("localhost:9090", false),
+            ("localhost", false),
+            ("portals.example:8080", false),
+            ("a b", false),
+        ] {
+            let led = site.by_its_name(&headers(&[("host", host)]), "/console/");
+            assert_eq!(led.as_deref(), is_led.then_some("http://127.0.0.1:8080/console/"), "{host}");
+        }
+        assert_eq!(site.by_its_name(&headers(&[]), "/console/"), None);
+        let public = Site::of("https://portals.example");
+        assert_eq!(public.by_its_name(&headers(&[("host", "localhost")]), "/console/"), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn node(script: &str, arguments: &[&str], input: &str) -> Value {
     run(Command::new("node").arg(file(script)).args(arguments).arg(packages), input)
 }
 
-fn file(script: &str) -> PathBuf {
+pub(crate) fn file(script: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script)
 }
 

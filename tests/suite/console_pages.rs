@@ -4,10 +4,11 @@ use reqwest::header::SET_COOKIE;
 use suite::{Answer, Browser, Installation, browser::filled, unique};
 
 /// What every page says to the browser.
-const HEADERS: [(&str, &str); 5] = [
+const HEADERS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
     // Not `no-referrer`, with which a browser sends no `Origin` from our own forms.
     ("referrer-policy", "same-origin"),
     ("content-type", "text/html; charset=utf-8"),

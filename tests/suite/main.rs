@@ -14,6 +14,7 @@ mod addresses;
 mod admin_commands;
 mod at_rest;
 mod audit_evasion;
+mod browser_pages;
 mod calling;
 mod console_pages;
 mod credential_kinds;

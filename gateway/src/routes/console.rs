@@ -36,7 +36,7 @@ pub(crate) async fn home(
     let visitor = Visitor::of(&gateway, arrival, request.headers());
     let Some(session) = visitor.session(&gateway).await? else { return Ok(visitor::to_sign_in("/console/")) };
     let content = html! {
-        p { "Signed in as " strong { (session.name) } " (" (session.email) ")." }
+        p { "Signed in as " (console::named(&session.name)) " (" (session.email) ")." }
         form method="post" action="/console/sign-out" {
             input type="hidden" name="csrf" value=(session.csrf);
             button type="submit" { "Sign out" }

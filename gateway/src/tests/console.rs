@@ -25,6 +25,8 @@ fn dressed(response: &Response) {
         ),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
         ("cache-control", "no-store"),
     ] {
@@ -220,7 +222,7 @@ async fn a_user_sees_what_is_asked_for_and_by_whom() {
         "Acme",
         "ada@example.com",
         "192.0.2.9",
-        "says it is <q>&lt;b&gt;curl&lt;/b&gt;</q>",
+        "says it is <q dir=\"auto\">&lt;b&gt;curl&lt;/b&gt;</q>",
         "minutes ago",
         "<dt>Ends</dt><dd>in 0 seconds</dd>",
         "a mutation: changes data",

@@ -34,7 +34,9 @@ use crate::{
 
 /// What the figures of codes that are asked for are about.
 const SCOPE: &str = "codes";
-const MISSING: Error = Error::NotFound("No request found");
+const MISSING: Error = Error::NotFound(
+    "There is no such request, or it has ended. A request ends after five minutes: please ask again where you came from",
+);
 
 /// A new code, its secret, and when both end.
 pub(crate) struct MadeCode {

@@ -17,7 +17,7 @@ use super::{
     fields::Fields,
     visitor::{self, Session, Visitor},
 };
-use crate::{arrival::Arrival, error::Error, gateway::Gateway, query, routes::form::missing};
+use crate::{arrival::Arrival, console::named, error::Error, gateway::Gateway, query, routes::form::missing};
 
 /// The page's own address, to come back to after the sign-in.
 fn address(code: &str) -> String {
@@ -67,10 +67,10 @@ pub(crate) async fn ask(
 fn summary(portal: &Portal, organization: &Organization, session: &Session) -> Markup {
     html! {
         p {
-            "Somebody asks to run the portal " strong { (portal.name) } " of " strong { (organization.name) }
-            " as " strong { (session.name) } " (" (session.email) ")."
+            "Somebody asks to run the portal " (named(&portal.name)) " of " (named(&organization.name))
+            " as " (named(&session.name)) " (" (session.email) ")."
         }
-        @if let Some(description) = &portal.description { p { (description) } }
+        @if let Some(description) = &portal.description { p dir="auto" { (description) } }
         p {
             "If you approve, whoever asked gets a token that runs the operations below, and nothing else, with your \
              permissions, as often as they like, for at most 12 hours. Approve only what you have just asked for yourself."
@@ -91,7 +91,7 @@ fn requester(gateway: &Gateway, asked: &GetCodeResponse) -> Markup {
             dd {
                 // Its own claim: anybody can send any name.
                 @match &asked.requester_agent {
-                    Some(agent) => { "says it is " q { (agent) } }
+                    Some(agent) => { "says it is " q dir="auto" { (agent) } }
                     None => "says nothing of itself",
                 }
             }

@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 use contracts::directory::v1::{SignInRequest, SignOutRequest};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use maud::html;
 
 use super::{
@@ -29,14 +29,18 @@ fn destination(gateway: &Gateway, next: &str) -> String {
 }
 
 fn page(status: StatusCode, email: &str, next: &str, fault: Option<&str>) -> Response {
+    // The first field that is to be filled in.
+    let is_known = !email.is_empty();
     let content = html! {
         @if let Some(fault) = fault { p.error role="alert" { (fault) } }
         form method="post" action="/console/sign-in" {
             input type="hidden" name="next" value=(next);
             label for="email" { "E-mail address" }
-            input id="email" name="email" type="email" value=(email) autocomplete="username" required autofocus;
+            input id="email" name="email" type="email" value=(email) autocomplete="username" required
+                autofocus[!is_known];
             label for="password" { "Password" }
-            input id="password" name="password" type="password" autocomplete="current-password" required;
+            input id="password" name="password" type="password" autocomplete="current-password" required
+                autofocus[is_known];
             button type="submit" { "Sign in" }
         }
     };
@@ -48,10 +52,14 @@ pub(crate) async fn form(
     State(gateway): State<Gateway>,
     _: Arrival,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     gateway.site().require_safe_way()?;
-    let next = query::parameter(query.as_deref(), "next").unwrap_or_default();
-    Ok(page(StatusCode::OK, "", &destination(&gateway, &next), None))
+    let next = destination(&gateway, &query::parameter(query.as_deref(), "next").unwrap_or_default());
+    if let Some(address) = gateway.site().by_its_name(&headers, &next) {
+        return Ok(to(&address));
+    }
+    Ok(page(StatusCode::OK, "", &next, None))
 }
 
 /// Begins a session. Always a new one, so that nobody signs in to one that a stranger prepared; the one before ends.
