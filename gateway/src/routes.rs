@@ -15,6 +15,7 @@ mod members;
 mod organizations;
 mod portals;
 mod resolve;
+mod rest;
 mod root;
 mod secrets;
 mod service_tokens;

@@ -11,6 +11,8 @@ mod graphql;
 mod log;
 mod rest;
 mod script;
+mod sign_in;
+mod token_refusals;
 mod tokens;
 
 use std::{net::SocketAddr, time::Duration};

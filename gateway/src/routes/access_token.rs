@@ -1,6 +1,6 @@
 //! `/v2/access-token`: the presented token itself.
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use contracts::{
     directory::v1::{ApiToken, GetApiTokenRequest, RevokeApiTokenRequest},
     token::v1::User,
@@ -8,14 +8,11 @@ use contracts::{
 use http::StatusCode;
 use serde::Serialize;
 
-use super::form::{missing, rfc3339, rfc3339_or_null};
-use crate::{
-    arrival::Arrival,
-    error::Error,
-    gateway::{DEADLINE, Gateway},
-    realm::Realm,
-    reply,
+use super::{
+    form::{missing, rfc3339, rfc3339_or_null},
+    rest::Rest,
 };
+use crate::{error::Error, reply};
 
 /// The presented token as JSON.
 #[derive(Serialize)]
@@ -50,21 +47,17 @@ impl AccessTokenJson {
 }
 
 /// Answers what the token is.
-pub(crate) async fn show(State(gateway): State<Gateway>, arrival: Arrival) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let request = gateway.request(&arrival, GetApiTokenRequest {}, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.get_api_token(request)).await?;
+pub(crate) async fn show(rest: Rest) -> Result<Response, Error> {
+    let request = rest.request(GetApiTokenRequest {});
+    let reply = rest.call(rest.gateway.directory().get_api_token(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let token = AccessTokenJson::of(reply.api_token.ok_or_else(|| missing("the token"))?)?;
     Ok(reply::json(StatusCode::OK, &metadata, &token))
 }
 
 /// Ends the token.
-pub(crate) async fn revoke(State(gateway): State<Gateway>, arrival: Arrival) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let request = gateway.request(&arrival, RevokeApiTokenRequest {}, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.revoke_api_token(request)).await?;
+pub(crate) async fn revoke(rest: Rest) -> Result<Response, Error> {
+    let request = rest.request(RevokeApiTokenRequest {});
+    let reply = rest.call(rest.gateway.directory().revoke_api_token(request)).await?;
     Ok(reply::empty(reply.metadata()))
 }

@@ -2,10 +2,7 @@
 
 mod csv;
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
+use axum::response::Response;
 use contracts::directory::v1::{
     ApiToken, ListApiTokensRequest, ListApiTokensResponse, RemoveApiTokenOrganizationRequest,
 };
@@ -15,14 +12,11 @@ use tonic::metadata::MetadataMap;
 
 use super::{
     form::{Names, missing, names, rfc3339, rfc3339_or_null, uuid_or_nil},
-    resolve,
+    rest::Rest,
 };
 use crate::{
-    arrival::Arrival,
     error::Error,
-    gateway::{DEADLINE, Gateway},
     page::{MOST, Page},
-    realm::Realm,
     reply,
 };
 
@@ -68,49 +62,35 @@ impl ApiTokenJson {
 }
 
 async fn fetch(
-    gateway: &Gateway,
-    arrival: &Arrival,
+    rest: &Rest,
     organization_uuid: &str,
     page: Page,
 ) -> Result<(MetadataMap, Vec<ApiTokenJson>, u32), Error> {
     let organization_uuid = organization_uuid.to_owned();
-    let message = ListApiTokensRequest { organization_uuid, page: page.number, per_page: page.size };
-    let request = gateway.request(arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, arrival, directory.list_api_tokens(request)).await?;
+    let request = rest.request(ListApiTokensRequest { organization_uuid, page: page.number, per_page: page.size });
+    let reply = rest.call(rest.gateway.directory().list_api_tokens(request)).await?;
     let (metadata, ListApiTokensResponse { api_tokens, total }, _) = reply.into_parts();
     let tokens = api_tokens.into_iter().map(ApiTokenJson::of).collect::<Result<Vec<_>, _>>()?;
     Ok((metadata, tokens, total))
 }
 
 /// Answers a page of the tokens.
-pub(crate) async fn list(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
-    let page = Page::read(query.as_deref())?;
-    let url = format!("{}/v2/organizations/{slug}/api-access-tokens", gateway.config().public_url);
-    let organization = resolve::organization(&gateway, &arrival, slug).await?;
-    let (metadata, tokens, total) = fetch(&gateway, &arrival, &organization, page).await?;
+    let page = rest.page()?;
+    let url = rest.url(&format!("{slug}/api-access-tokens"));
+    let organization = rest.organization(slug).await?;
+    let (metadata, tokens, total) = fetch(&rest, &organization, page).await?;
     Ok(page.reply(&metadata, &url, total, &tokens))
 }
 
 /// Answers all tokens as CSV. Each hundred counts as a request.
-pub(crate) async fn export(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let organization = resolve::organization(&gateway, &arrival, names(path)?).await?;
+pub(crate) async fn export(rest: Rest, path: Names<String>) -> Result<Response, Error> {
+    let organization = rest.organization(names(path)?).await?;
     let mut text = csv::line(&HEADINGS);
     let mut page = Page { number: 1, size: MOST };
     let metadata = loop {
-        let (metadata, tokens, total) = fetch(&gateway, &arrival, &organization, page).await?;
+        let (metadata, tokens, total) = fetch(&rest, &organization, page).await?;
         text.extend(tokens.iter().map(row));
         if page.is_last(total) {
             break metadata;
@@ -157,17 +137,11 @@ fn row(token: &ApiTokenJson) -> String {
 }
 
 /// Takes the organization out of a token's reach, for good.
-pub(crate) async fn remove(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<(String, String)>,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn remove(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let organization_uuid = rest.organization(slug).await?;
     let message = RemoveApiTokenOrganizationRequest { organization_uuid, token_uuid: uuid_or_nil(&uuid) };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.remove_api_token_organization(request)).await?;
+    let request = rest.request(message);
+    let reply = rest.call(rest.gateway.directory().remove_api_token_organization(request)).await?;
     Ok(reply::empty(reply.metadata()))
 }

@@ -1,9 +1,6 @@
 //! `/v2/organizations/{org}/api-settings`: what an organization asks of API access tokens.
 
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use contracts::directory::v1::{ApiSettings, GetApiSettingsRequest, UpdateApiSettingsRequest};
 use http::StatusCode;
 use serde::Serialize;
@@ -12,17 +9,9 @@ use tonic::metadata::MetadataMap;
 
 use super::{
     form::{Names, missing, names},
-    resolve,
+    rest::Rest,
 };
-use crate::{
-    arrival::Arrival,
-    body,
-    error::Error,
-    gateway::{DEADLINE, Gateway},
-    members::Members,
-    realm::Realm,
-    reply,
-};
+use crate::{error::Error, reply};
 
 const DAYS: &str = "revoke_inactive_tokens_after_days";
 /// Documented members that this installation doesn't know how to keep. Ignoring them would let an administrator believe in
@@ -72,62 +61,41 @@ impl SettingsJson {
     }
 }
 
-fn url(gateway: &Gateway, slug: &str) -> String {
-    format!("{}/v2/organizations/{slug}/api-settings", gateway.config().public_url)
-}
-
-async fn fetch(
-    gateway: &Gateway,
-    arrival: &Arrival,
-    organization_uuid: String,
-) -> Result<(MetadataMap, Option<ApiSettings>), Error> {
-    let request = gateway.request(arrival, GetApiSettingsRequest { organization_uuid }, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, arrival, directory.get_api_settings(request)).await?;
+async fn fetch(rest: &Rest, organization_uuid: String) -> Result<(MetadataMap, Option<ApiSettings>), Error> {
+    let request = rest.request(GetApiSettingsRequest { organization_uuid });
+    let reply = rest.call(rest.gateway.directory().get_api_settings(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok((metadata, reply.settings))
 }
 
 /// Answers the settings.
-pub(crate) async fn show(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn show(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
-    let url = url(&gateway, &slug);
-    let organization = resolve::organization(&gateway, &arrival, slug).await?;
-    let (metadata, settings) = fetch(&gateway, &arrival, organization).await?;
+    let url = rest.url(&format!("{slug}/api-settings"));
+    let organization = rest.organization(slug).await?;
+    let (metadata, settings) = fetch(&rest, organization).await?;
     Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(settings, url)?))
 }
 
 /// Changes what the body names and leaves the rest. A body that names nothing is answered like a GET.
-pub(crate) async fn update(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    request: Request,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn update(rest: Rest, path: Names<String>, request: Request) -> Result<Response, Error> {
     let slug = names(path)?;
-    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let mut given = rest.body(request).await?;
     let days = given.nullable_count(DAYS);
     for (name, same) in NOT_YET.into_iter().zip(fixed()) {
         given.forbid_unless(name, &same, "can't be set here yet");
     }
-    let named = gateway.accept(&arrival, given).await?;
-    let url = url(&gateway, &slug);
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
+    let named = rest.accept(given).await?;
+    let url = rest.url(&format!("{slug}/api-settings"));
+    let organization_uuid = rest.organization(slug).await?;
     if !named.iter().any(|name| name == DAYS) {
         // Nothing is written back that was only read: somebody else may be changing it.
-        let (metadata, settings) = fetch(&gateway, &arrival, organization_uuid).await?;
+        let (metadata, settings) = fetch(&rest, organization_uuid).await?;
         return Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(settings, url)?));
     }
     let settings = Some(ApiSettings { revoke_inactive_tokens_after_days: days });
-    let request = gateway.request(&arrival, UpdateApiSettingsRequest { organization_uuid, settings }, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.update_api_settings(request)).await?;
+    let request = rest.request(UpdateApiSettingsRequest { organization_uuid, settings });
+    let reply = rest.call(rest.gateway.directory().update_api_settings(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(reply.settings, url)?))
 }

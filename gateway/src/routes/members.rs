@@ -1,9 +1,6 @@
 //! `/v2/organizations/{org}/members`: who belongs to an organization.
 
-use axum::{
-    extract::{RawQuery, Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use contracts::{
     directory::v1::{
         CreateMemberRequest, DeleteMemberRequest, GetMemberRequest, ListMembersRequest, ListMembersResponse, Member,
@@ -16,19 +13,9 @@ use serde::Serialize;
 
 use super::{
     form::{Names, missing, names, uuid_or_nil},
-    resolve,
+    rest::Rest,
 };
-use crate::{
-    arrival::Arrival,
-    body,
-    error::Error,
-    gateway::{DEADLINE, Gateway},
-    members::Members,
-    page::Page,
-    query,
-    realm::Realm,
-    reply,
-};
+use crate::{error::Error, members::Members, reply};
 
 /// A member as JSON.
 #[derive(Serialize)]
@@ -70,101 +57,62 @@ fn role(given: &mut Members, usual: Option<Role>) -> i32 {
 }
 
 /// Answers a page of the members.
-pub(crate) async fn list(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
-    let page = Page::read(query.as_deref())?;
-    let url = format!("{}/v2/organizations/{slug}/members", gateway.config().public_url);
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
-    let message = ListMembersRequest { organization_uuid, page: page.number, per_page: page.size };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.list_members(request)).await?;
+    let page = rest.page()?;
+    let url = rest.url(&format!("{slug}/members"));
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(ListMembersRequest { organization_uuid, page: page.number, per_page: page.size });
+    let reply = rest.call(rest.gateway.directory().list_members(request)).await?;
     let (metadata, ListMembersResponse { members, total }, _) = reply.into_parts();
     let members = members.into_iter().map(MemberJson::of).collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &url, total, &members))
 }
 
 /// Answers one member.
-pub(crate) async fn show(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<(String, String)>,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
-    let message = GetMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid) };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.get_member(request)).await?;
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(GetMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid) });
+    let reply = rest.call(rest.gateway.directory().get_member(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
 }
 
 /// Adds a member.
-pub(crate) async fn create(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    request: Request,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn create(rest: Rest, path: Names<String>, request: Request) -> Result<Response, Error> {
     let slug = names(path)?;
-    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let mut given = rest.body(request).await?;
     let email = given.required_text("email");
     let name = given.nullable_text("name").unwrap_or_default();
     let role = role(&mut given, Some(Role::Member));
-    gateway.accept(&arrival, given).await?;
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
-    let message = CreateMemberRequest { organization_uuid, email, name, role };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.create_member(request)).await?;
+    rest.accept(given).await?;
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(CreateMemberRequest { organization_uuid, email, name, role });
+    let reply = rest.call(rest.gateway.directory().create_member(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::CREATED, &metadata, &MemberJson::required(reply.member)?))
 }
 
 /// Changes a member's role.
-pub(crate) async fn update(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<(String, String)>,
-    request: Request,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn update(rest: Rest, path: Names<(String, String)>, request: Request) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
-    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let mut given = rest.body(request).await?;
     let role = role(&mut given, None);
-    gateway.accept(&arrival, given).await?;
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
-    let message = UpdateMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), role };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.update_member(request)).await?;
+    rest.accept(given).await?;
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(UpdateMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), role });
+    let reply = rest.call(rest.gateway.directory().update_member(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
 }
 
 /// Ends a membership.
-pub(crate) async fn delete(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn delete(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
-    let wait = query::wait(query.as_deref())?;
-    let organization_uuid = resolve::organization(&gateway, &arrival, slug).await?;
-    let message = DeleteMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), wait };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut directory = gateway.directory();
-    let reply = gateway.call(Realm::Api, &arrival, directory.delete_member(request)).await?;
+    let wait = rest.wait()?;
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(DeleteMemberRequest { organization_uuid, user_uuid: uuid_or_nil(&uuid), wait });
+    let reply = rest.call(rest.gateway.directory().delete_member(request)).await?;
     Ok(reply::empty(reply.metadata()))
 }

@@ -5,6 +5,7 @@ use contracts::{
     registry::v1::{ResolvePortalRequest, ResolvePortalResponse},
 };
 
+use super::rest::Rest;
 use crate::{arrival::Arrival, error::Error, gateway::Gateway, realm::Realm};
 
 /// What the names stand for; nil UUIDs where that is nothing. What that means to the caller is for the service to say that
@@ -20,18 +21,16 @@ pub(crate) async fn names(
     Ok(gateway.call(realm, arrival, registry.resolve_portal(request)).await?.into_inner())
 }
 
-/// The portal of a management route.
-pub(crate) async fn portal(
-    gateway: &Gateway,
-    arrival: &Arrival,
-    path: (String, String),
-) -> Result<Option<PortalReference>, Error> {
-    let ResolvePortalResponse { organization_uuid, portal_uuid, user_invokable: _ } =
-        names(gateway, Realm::Api, arrival, path).await?;
-    Ok(Some(PortalReference { organization_uuid, portal_uuid }))
-}
+impl Rest {
+    /// The portal of a management route.
+    pub(crate) async fn portal(&self, path: (String, String)) -> Result<Option<PortalReference>, Error> {
+        let ResolvePortalResponse { organization_uuid, portal_uuid, user_invokable: _ } =
+            names(&self.gateway, Realm::Api, &self.arrival, path).await?;
+        Ok(Some(PortalReference { organization_uuid, portal_uuid }))
+    }
 
-/// The organization of a management route.
-pub(crate) async fn organization(gateway: &Gateway, arrival: &Arrival, slug: String) -> Result<String, Error> {
-    Ok(names(gateway, Realm::Api, arrival, (slug, String::new())).await?.organization_uuid)
+    /// The organization of a management route.
+    pub(crate) async fn organization(&self, slug: String) -> Result<String, Error> {
+        Ok(names(&self.gateway, Realm::Api, &self.arrival, (slug, String::new())).await?.organization_uuid)
+    }
 }

@@ -1,18 +1,15 @@
 //! `GET /v2/user`: who presents the token.
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use contracts::token::v1::{GetAuthenticatedUserRequest, User};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::form::{graphql_id, missing, rfc3339};
-use crate::{
-    arrival::Arrival,
-    error::Error,
-    gateway::{DEADLINE, Gateway},
-    realm::Realm,
-    reply,
+use super::{
+    form::{graphql_id, missing, rfc3339},
+    rest::Rest,
 };
+use crate::{error::Error, reply};
 
 /// A user as JSON.
 #[derive(Serialize)]
@@ -45,11 +42,9 @@ impl UserJson {
 }
 
 /// Answers the user.
-pub(crate) async fn show(State(gateway): State<Gateway>, arrival: Arrival) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let request = gateway.request(&arrival, GetAuthenticatedUserRequest {}, DEADLINE);
-    let mut tokens = gateway.tokens();
-    let reply = gateway.call(Realm::Api, &arrival, tokens.get_authenticated_user(request)).await?;
+pub(crate) async fn show(rest: Rest) -> Result<Response, Error> {
+    let request = rest.request(GetAuthenticatedUserRequest {});
+    let reply = rest.call(rest.gateway.tokens().get_authenticated_user(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let user = UserJson::of(reply.user.ok_or_else(|| missing("the user"))?)?;
     Ok(reply::json(StatusCode::OK, &metadata, &user))

@@ -8,15 +8,7 @@ mod verified;
 mod writer;
 
 use chrono::{DurationRound, TimeDelta};
-use kit::{
-    ambient::Instant,
-    audit::{self, Event, Subject},
-    boot::Tasks,
-    credential::{Kind, Plain},
-    grpc::Caller,
-    window::Counter,
-};
-use serde_json::json;
+use kit::{ambient::Instant, audit, boot::Tasks, credential::Plain, grpc::Caller, window::Counter};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -26,8 +18,8 @@ use crate::{
     domain::{
         password,
         secret::{Claim, Gatekeeper, Refused, Secret, admit},
-        tag::Class,
-        token::{Imprint, PortalKind},
+        token::{NewPortalToken, PortalKind},
+        token_trail,
     },
     failures::Failure,
     store::{self, Store},
@@ -146,26 +138,30 @@ impl Service {
         minutes: u32,
         caller: &Caller,
     ) -> (Exchanged, store::Exchange) {
-        let (parts, now) = (&self.0, self.0.ambient.now());
-        let ends = now + TimeDelta::minutes(minutes.into());
+        let (plain_token, imprint) = self.new_portal_token();
+        let ends = imprint.created_at + TimeDelta::minutes(minutes.into());
         let expires_at = ends.duration_trunc(TimeDelta::seconds(1)).unwrap_or(ends);
-        let token = Plain::token(&parts.letters, Kind::Portal, &Zeroizing::new(parts.ambient.bytes()));
-        let imprint = Imprint::new(parts.ambient.uuid(), &token, parts.tagger.tag(Class::Portal, &token), now)
-            .described(secret.description.clone());
-        let gatekeeper = &parts.exchanges.gatekeeper;
-        let exchange = store::Exchange {
-            secret: secret.uuid,
+        let token = NewPortalToken {
+            imprint: imprint.described(secret.description.clone()),
             organization: secret.organization,
             portal: secret.portal,
-            event: created(secret, &imprint, expires_at, caller),
-            imprint,
+            kind: PortalKind::Ephemeral,
             created_by: secret.created_by.clone(),
-            expires_at,
+            expires_at: Some(expires_at),
+            secret: Some(secret.uuid),
+            user: None,
+            allowed_ip_addresses: None,
+        };
+        let gatekeeper = &self.0.exchanges.gatekeeper;
+        let exchange = store::Exchange {
+            secret: secret.uuid,
+            event: token_trail::token_created(&token, audit::context(caller, Some(secret.uuid))),
+            token,
             client_ip: caller.client_ip.map(|ip| ip.to_string()),
             gate: (!gatekeeper.is_current(&secret.gate)).then(|| gatekeeper.gate(plain)),
             hash: None,
         };
-        (Exchanged { token, expires_at }, exchange)
+        (Exchanged { token: plain_token, expires_at }, exchange)
     }
 
     /// Counts a failure and answers what outsiders see of it.
@@ -187,22 +183,4 @@ impl Service {
 struct Known {
     /// A hash with the parameters of now, where the row's is weaker.
     renewed: Option<String>,
-}
-
-fn created(secret: &Secret, token: &Imprint, expires_at: Instant, caller: &Caller) -> Event {
-    Event {
-        kind: "PORTAL_TOKEN_CREATED",
-        organization: secret.organization,
-        actor: None,
-        subject: Subject { kind: "portal_token", uuid: token.uuid, name: token.description.clone() },
-        context: audit::context(caller, Some(secret.uuid)),
-        data: json!({
-            "portal_uuid": secret.portal,
-            "secret_uuid": secret.uuid,
-            "kind": PortalKind::Ephemeral.word(),
-            "last_four": token.last_four,
-            "expires_at": expires_at,
-            "allowed_ip_addresses": null,
-        }),
-    }
 }

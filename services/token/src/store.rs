@@ -36,7 +36,7 @@ pub(crate) use codes::Decision;
 pub(crate) use exchanges::{Exchange, Locked};
 pub(crate) use memberships::{Joining, MemberKey, NO_MEMBER};
 pub use migration::Migrator;
-pub(crate) use portal_tokens::{Ended, Revocation};
+pub(crate) use portal_tokens::Revocation;
 pub(crate) use secrets::SecretRemoval;
 pub(crate) use sessions::PasswordHash;
 pub(crate) use sweeps::{BATCH, Swept};

@@ -8,8 +8,6 @@ use uuid::Uuid;
 
 use super::{
     api_token::{ListedApiToken, Reach},
-    token::PortalToken,
-    token_trail::token_deleted,
     user::{Role, User},
 };
 
@@ -34,7 +32,7 @@ impl Trail {
         Self { actor: None, context: Value::Null }
     }
 
-    fn event(&self, kind: &'static str, organization: Uuid, subject: Subject, data: Value) -> Event {
+    pub(super) fn event(&self, kind: &'static str, organization: Uuid, subject: Subject, data: Value) -> Event {
         Event { kind, organization, actor: self.actor.clone(), subject, context: self.context.clone(), data }
     }
 
@@ -100,10 +98,6 @@ impl Trail {
     pub(crate) fn access_revoked(&self, organization: Uuid, token: &ListedApiToken, why: Why) -> Event {
         let kind = "API_ACCESS_TOKEN_ORGANIZATION_ACCESS_REVOKED";
         self.event(kind, organization, token_subject(token), token_data(token, why))
-    }
-
-    pub(crate) fn portal_token_deleted(&self, token: &PortalToken) -> Event {
-        token_deleted(token, self.actor.clone(), self.context.clone())
     }
 }
 

@@ -101,7 +101,7 @@ impl Desk {
         while queue.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
             let mut portals: BTreeMap<_, Vec<_>> = BTreeMap::new();
             for job in jobs.drain(..) {
-                portals.entry(job.exchange.portal).or_default().push(job);
+                portals.entry(job.exchange.token.portal).or_default().push(job);
             }
             for jobs in portals.into_values() {
                 let (exchanges, jobs) = waiting(jobs.into_iter());

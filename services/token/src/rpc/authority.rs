@@ -1,11 +1,7 @@
 //! What a caller of the management RPCs may do.
 
 use contracts::credential::v1::PortalReference;
-use kit::{
-    audit::{self, Event, Subject},
-    grpc::Caller,
-};
-use serde_json::Value;
+use kit::{audit, grpc::Caller};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
@@ -16,6 +12,7 @@ use crate::{
     domain::{
         scope::Scope,
         token::ApiToken,
+        trail::Trail,
         user::{Role, User},
     },
 };
@@ -113,15 +110,9 @@ impl Authority {
         &self.token.user
     }
 
-    /// An event that this caller causes.
-    pub(super) fn event(&self, kind: &'static str, subject: Subject, data: Value) -> Event {
-        Event {
-            kind,
-            organization: self.organization,
-            actor: Some(self.token.user.clone().into()),
-            subject,
-            context: audit::context(&self.caller, Some(self.token.uuid)),
-            data,
-        }
+    /// The trail of what this caller does.
+    pub(super) fn trail(&self) -> Trail {
+        let context = audit::context(&self.caller, Some(self.token.uuid));
+        Trail { actor: Some(self.token.user.clone().into()), context }
     }
 }

@@ -1,8 +1,7 @@
 //! `CreateSecret`.
 
 use contracts::credential::v1::{CreateSecretRequest, CreateSecretResponse};
-use kit::{audit::Subject, credential::Plain, grpc::to_instant};
-use serde_json::json;
+use kit::{credential::Plain, grpc::to_instant};
 use tonic::{Request, metadata::MetadataMap};
 use zeroize::Zeroizing;
 
@@ -33,9 +32,7 @@ pub(super) async fn handle(
         return Err(Error::TooManySecrets);
     }
     let (plain, secret) = service.new_secret(&owner, details).await?;
-    let subject = Subject { kind: "portal_secret", uuid: secret.uuid, name: secret.description.clone() };
-    let data = json!({ "portal_uuid": secret.portal, "last_four": secret.last_four, "expires_at": secret.expires_at });
-    let event = owner.authority.event("PORTAL_SECRET_CREATED", subject, data);
+    let event = owner.authority.trail().secret_created(&secret);
     service.0.store.create_secret(secret.clone(), event).await?;
     Ok(CreateSecretResponse { secret: Some(reply::secret(secret)), value: plain.expose().to_owned() })
 }

@@ -9,10 +9,7 @@ use kit::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    authority::{Authority, Need},
-    parse, reply,
-};
+use super::{authority::Need, parse, reply};
 use crate::{
     Error,
     domain::{
@@ -42,14 +39,6 @@ pub(super) const ADMINISTER: Need =
 
 /// The password hash of who can't sign in before a password is set: it is no hash, and nothing matches it.
 pub(super) const NO_PASSWORD: &str = "!";
-
-impl Authority {
-    /// The trail of what this caller does.
-    pub(super) fn trail(&self) -> Trail {
-        let context = audit::context(&self.caller, Some(self.token.uuid));
-        Trail { actor: Some(self.token.user.clone().into()), context }
-    }
-}
 
 /// The trail of what the operator does, whoever that is.
 pub(super) fn operator(caller: &Caller) -> Trail {

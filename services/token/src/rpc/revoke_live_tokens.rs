@@ -17,7 +17,7 @@ pub(super) async fn handle(
         service.authorize_portal(caller, portal, &CHANGE_CREDENTIALS, notes).await?;
     let all = EndingAll { organization: authority.organization, portal, at: service.0.ambient.now() };
     let store = service.0.store.clone();
-    let end = async move { store.end_live_tokens(all, |token| authority.token_deleted(token)).await };
+    let end = async move { store.end_live_tokens(all, &authority.trail()).await };
     let (ended, sequence) = service.finish(end).await?;
     service.announced(sequence, wait).await;
     Ok(RevokeLiveTokensResponse { revoked_tokens: u32::try_from(ended).unwrap_or(u32::MAX) })

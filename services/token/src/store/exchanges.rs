@@ -21,8 +21,7 @@ use super::{
 use crate::{
     domain::{
         secret::{Gate, Refused, Secret},
-        token::{Imprint, NewPortalToken, PortalKind},
-        user::User,
+        token::NewPortalToken,
     },
     error::Error,
 };
@@ -37,13 +36,8 @@ const MOST_LOOKED_UP: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) secret: Uuid,
-    /// Where its portal is, as the secret's row said.
-    pub(crate) organization: Uuid,
-    pub(crate) portal: Uuid,
-    pub(crate) imprint: Imprint,
-    /// Who made the secret.
-    pub(crate) created_by: User,
-    pub(crate) expires_at: Instant,
+    /// Its organization and portal are as the secret's row said.
+    pub(crate) token: NewPortalToken,
     pub(crate) client_ip: Option<String>,
     /// A gate under the key in use, where the row's isn't.
     pub(crate) gate: Option<Gate>,
@@ -72,7 +66,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         let (portals, secrets) = live_secrets(&transaction, &exchanges, locked).await?;
         let judge = |exchange: &Exchange| {
-            let is_free = locked == Locked::Wait || portals.contains(&exchange.portal);
+            let is_free = locked == Locked::Wait || portals.contains(&exchange.token.portal);
             is_free.then(|| judge(exchange, &secrets, now))
         };
         let judged: Vec<_> = exchanges.iter().map(judge).collect();
@@ -88,7 +82,7 @@ impl Store {
         }
         let events = good.iter().map(|exchange| exchange.event.clone()).collect();
         audit::record_all(&transaction, &self.ambient, events).await?;
-        portal_tokens::insert_all(&transaction, good.into_iter().map(token).collect()).await?;
+        portal_tokens::insert_all(&transaction, good.into_iter().map(|exchange| exchange.token).collect()).await?;
         commit(transaction).await?;
         Ok(judged)
     }
@@ -126,7 +120,7 @@ async fn live_secrets(
     exchanges: &[Exchange],
     locked: Locked,
 ) -> Result<(BTreeSet<Uuid>, HashMap<Uuid, Secret>), DbErr> {
-    let portals: BTreeSet<_> = exchanges.iter().map(|exchange| exchange.portal).collect();
+    let portals: BTreeSet<_> = exchanges.iter().map(|exchange| exchange.token.portal).collect();
     let known = known_portal::Entity::find()
         .filter(known_portal::Column::PortalUuid.is_in(portals))
         .order_by_asc(known_portal::Column::PortalUuid);
@@ -150,7 +144,7 @@ async fn live_secrets(
 
 fn judge(exchange: &Exchange, secrets: &HashMap<Uuid, Secret>, now: Instant) -> Result<(), Refused> {
     let secret = secrets.get(&exchange.secret).ok_or(Refused::Removed)?;
-    if (secret.organization, secret.portal) != (exchange.organization, exchange.portal) {
+    if (secret.organization, secret.portal) != (exchange.token.organization, exchange.token.portal) {
         return Err(Refused::OtherPortal);
     }
     if secret.has_expired(now) { Err(Refused::Expired) } else { Ok(()) }
@@ -180,18 +174,4 @@ fn changes(
         }
     }
     Ok(changes)
-}
-
-fn token(exchange: Exchange) -> NewPortalToken {
-    NewPortalToken {
-        imprint: exchange.imprint,
-        organization: exchange.organization,
-        portal: exchange.portal,
-        kind: PortalKind::Ephemeral,
-        created_by: exchange.created_by,
-        expires_at: Some(exchange.expires_at),
-        secret: Some(exchange.secret),
-        user: None,
-        allowed_ip_addresses: None,
-    }
 }

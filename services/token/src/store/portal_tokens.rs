@@ -17,12 +17,13 @@ use super::{
         known_portal,
         portal_token::{ActiveModel, Column, Entity, Model},
     },
-    portals, revocations,
+    portals, revocations, secrets,
 };
 use crate::{
     domain::{
         tag::Tag,
         token::{NewPortalToken, PortalKind, PortalToken, may_issue},
+        trail::Trail,
     },
     error::Error,
 };
@@ -35,13 +36,6 @@ pub(crate) struct Revocation {
     /// Which tokens there are now. Empty: every credential, for good.
     pub(crate) kinds: Vec<PortalKind>,
     pub(crate) at: Instant,
-}
-
-/// A credential that a revocation ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ended<'a> {
-    Token(&'a PortalToken),
-    Secret(Uuid, &'a str),
 }
 
 /// A row and the head of the sequence at the instant of its reading.
@@ -81,18 +75,13 @@ impl Store {
         commit(transaction).await
     }
 
-    /// Revokes credentials of the portal; `event` tells of one. Answers how many live tokens that were and the place of the
-    /// event in the sequence.
+    /// Revokes credentials of the portal. Answers how many live tokens that were and the place of the event in the sequence.
     ///
     /// Many tokens take many transactions. For good: the first one closes the portal, and nothing of it counts from then on.
     /// What is broken off goes on with the next call.
-    pub(crate) async fn revoke_portal(
-        &self,
-        revocation: Revocation,
-        event: impl Fn(Ended<'_>) -> Event + Send + Sync,
-    ) -> Result<(u64, u64), Error> {
+    pub(crate) async fn revoke_portal(&self, revocation: Revocation, trail: &Trail) -> Result<(u64, u64), Error> {
         let for_good = revocation.kinds.is_empty();
-        let closed = if for_good { Some(self.close_portal(&revocation, &event).await?) } else { None };
+        let closed = if for_good { Some(self.close_portal(&revocation, trail).await?) } else { None };
         let Revocation { organization, portal, kinds, at } = revocation;
         let mut ended = 0;
         loop {
@@ -103,7 +92,7 @@ impl Store {
                 // After the tokens, as `user_tokens` does it: else the two could wait for each other.
                 codes::kill_of_portal(&transaction, portal).await?;
             }
-            self.record(&transaction, tokens.iter().map(|token| event(Ended::Token(token)))).await?;
+            self.record(&transaction, tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
             let sequence = match closed {
                 Some(sequence) => sequence,
                 None => revocations::announce(&transaction, portal, &kinds, at).await?,
@@ -120,16 +109,15 @@ impl Store {
     async fn close_portal(
         &self,
         Revocation { organization, portal, kinds, at }: &Revocation,
-        event: impl Fn(Ended<'_>) -> Event + Send + Sync,
+        trail: &Trail,
     ) -> Result<u64, Error> {
         let transaction = self.database.begin().await?;
         if !portals::lock(&transaction, *organization, *portal).await? {
             portals::close(&transaction, *portal, *at).await?;
         }
-        let secrets = portals::remove_secrets(&transaction, *portal).await?;
+        let secrets = secrets::remove_all(&transaction, *portal).await?;
         codes::kill_of_portal(&transaction, *portal).await?;
-        let events = secrets.iter().map(|(uuid, description)| event(Ended::Secret(*uuid, description)));
-        self.record(&transaction, events).await?;
+        self.record(&transaction, secrets.iter().map(|secret| trail.secret_deleted(secret, false))).await?;
         let sequence = revocations::announce(&transaction, *portal, kinds, *at).await?;
         commit(transaction).await?;
         Ok(sequence)

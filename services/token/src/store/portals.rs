@@ -2,9 +2,8 @@
 
 use kit::ambient::Instant;
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, Query},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -62,17 +61,4 @@ pub(super) async fn close(transaction: &DatabaseTransaction, portal: Uuid, at: I
         .exec(transaction)
         .await?;
     Ok(())
-}
-
-/// Removes the secrets of the locked portal, and answers their UUIDs and descriptions.
-pub(super) async fn remove_secrets(
-    transaction: &DatabaseTransaction,
-    portal: Uuid,
-) -> Result<Vec<(Uuid, String)>, DbErr> {
-    let these = || Expr::col("portal_uuid").eq(portal);
-    let find = Query::select().columns(["uuid", "description"]).from("portal_secrets").and_where(these()).to_owned();
-    let rows = transaction.query_all(&find).await?;
-    let delete = Query::delete().from_table("portal_secrets").and_where(these()).to_owned();
-    transaction.execute(&delete).await?;
-    rows.into_iter().map(|row| Ok((row.try_get("", "uuid")?, row.try_get("", "description")?))).collect()
 }

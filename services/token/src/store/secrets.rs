@@ -26,7 +26,7 @@ use crate::{
     domain::{
         page::Page,
         secret::{Found, MOST_SECRETS, Secret, stand_in},
-        token::PortalToken,
+        trail::Trail,
     },
     error::Error,
 };
@@ -92,14 +92,9 @@ impl Store {
         commit(transaction).await
     }
 
-    /// Removes a secret, and revokes the live tokens that were made of it unless they are kept. `removed` and `revoked` tell
-    /// of the secret and of a token. Many tokens take many transactions; the last one removes the secret.
-    pub(crate) async fn delete_secret(
-        &self,
-        removal: SecretRemoval,
-        removed: impl Fn(&Secret) -> Event + Send + Sync,
-        revoked: impl Fn(&PortalToken) -> Event + Send + Sync,
-    ) -> Result<SecretRemoved, Error> {
+    /// Removes a secret, and revokes the live tokens that were made of it unless they are kept. Many tokens take many
+    /// transactions; the last one removes the secret.
+    pub(crate) async fn delete_secret(&self, removal: SecretRemoval, trail: &Trail) -> Result<SecretRemoved, Error> {
         let (own, mut done) = (tokens_of(removal.secret), SecretRemoved { tokens: 0, sequence: None });
         loop {
             let transaction = self.database.begin().await?;
@@ -108,14 +103,15 @@ impl Store {
             let mut is_last = true;
             if !removal.keep_tokens {
                 let batch = endings::end_batch(&transaction, own.clone(), removal.at).await?;
-                self.record(&transaction, batch.tokens.iter().map(&revoked)).await?;
+                self.record(&transaction, batch.tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
                 done.tokens += batch.tokens.len();
                 is_last = batch.is_last;
             }
             // With the last tokens: who removes it again after a break finds it, and ends what is left.
             if is_last {
                 Entity::delete_by_id(secret.uuid).exec(&transaction).await?;
-                audit::record(&transaction, &self.ambient, removed(&secret)).await?;
+                let event = trail.secret_deleted(&secret, removal.keep_tokens);
+                audit::record(&transaction, &self.ambient, event).await?;
             }
             if !removal.keep_tokens {
                 done.sequence = Some(revocations::announce(&transaction, secret.uuid, &[], removal.at).await?);
@@ -144,6 +140,13 @@ fn found_or_stand_in(selector: &str) -> Result<SelectStatement, DbErr> {
     }
     values.expr(Expr::val(None::<Instant>)).and_where(Expr::exists(is_there).not());
     Ok(found.union(UnionType::All, values).to_owned())
+}
+
+/// Removes the secrets of the locked portal, and answers them.
+pub(super) async fn remove_all(transaction: &DatabaseTransaction, portal: Uuid) -> Result<Vec<Secret>, DbErr> {
+    let rows = Entity::find().filter(Column::PortalUuid.eq(portal)).all(transaction).await?;
+    Entity::delete_many().filter(Column::PortalUuid.eq(portal)).exec(transaction).await?;
+    rows.into_iter().map(Secret::try_from).collect()
 }
 
 async fn find(transaction: &DatabaseTransaction, removal: &SecretRemoval) -> Result<Secret, Error> {

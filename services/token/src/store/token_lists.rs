@@ -1,9 +1,6 @@
 //! Portal tokens as lists show them, and their end by who reads these.
 
-use kit::{
-    ambient::Instant,
-    audit::{self, Event},
-};
+use kit::{ambient::Instant, audit};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, sea_query::Expr,
@@ -20,6 +17,7 @@ use crate::{
     domain::{
         page::Page,
         token::{PortalToken, TokenEntry, TokenList},
+        trail::Trail,
         user::User,
     },
     error::Error,
@@ -66,14 +64,14 @@ impl Store {
     pub(crate) async fn end_portal_token(
         &self,
         Ending { organization, portal, list, token, at }: Ending,
-        event: impl Fn(&PortalToken) -> Event + Send + Sync,
+        trail: &Trail,
     ) -> Result<Option<u64>, Error> {
         let transaction = self.database.begin().await?;
         let listed = listed(portal, list, at).filter(Column::OrganizationUuid.eq(organization));
         let row = listed.filter(Column::Uuid.eq(token)).lock_exclusive().one(&transaction).await?;
         let Some(token) = row.map(PortalToken::try_from).transpose()? else { return Ok(None) };
         end(&transaction, Condition::all().add(Column::Uuid.eq(token.uuid)), at).await?;
-        audit::record(&transaction, &self.ambient, event(&token)).await?;
+        audit::record(&transaction, &self.ambient, trail.portal_token_deleted(&token)).await?;
         let sequence = revocations::announce(&transaction, token.uuid, &[], at).await?;
         commit(transaction).await?;
         Ok(Some(sequence))
@@ -84,7 +82,7 @@ impl Store {
     pub(crate) async fn end_live_tokens(
         &self,
         EndingAll { organization, portal, at }: EndingAll,
-        event: impl Fn(&PortalToken) -> Event + Send + Sync,
+        trail: &Trail,
     ) -> Result<(u64, u64), Error> {
         let mut ended = 0;
         loop {
@@ -93,7 +91,7 @@ impl Store {
             portals::lock_known(&transaction, organization, portal).await?;
             let live = which(portal, TokenList::Live, at);
             let Batch { tokens, is_last } = endings::end_batch(&transaction, live, at).await?;
-            self.record(&transaction, tokens.iter().map(&event)).await?;
+            self.record(&transaction, tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
             let sequence = revocations::announce(&transaction, portal, TokenList::Live.kinds(), at).await?;
             commit(transaction).await?;
             ended += tokens.len() as u64;

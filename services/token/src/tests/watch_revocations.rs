@@ -1,82 +1,16 @@
 //! `WatchRevocations`, and waiting for those who watch.
 
-use std::{future::Future, time::Duration};
-
-use contracts::token::v1::{
-    PortalTokenKind, Revocation, RevokePortalRequest, VerifyPortalTokenRequest, WatchRevocationsRequest,
-    WatchRevocationsResponse,
-};
+use contracts::token::v1::{PortalTokenKind, Revocation, RevokePortalRequest, VerifyPortalTokenRequest};
 use kit::boot::Tasks;
-use tokio::{sync::mpsc, time::timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
     revoke_portal::revoke,
-    world::{PORTAL, World, at, client, everywhere, from_outside, from_service, refusal},
+    world::{PORTAL, World, at, everywhere, from_outside, from_service, refusal},
 };
-use crate::Service;
 
-/// Long enough for whatever must come, and no test waits for it that passes.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For what must not come.
-const SHORT: Duration = Duration::from_millis(250);
-
-/// A verifier.
-struct Verifier {
-    renewals: mpsc::Sender<WatchRevocationsRequest>,
-    answers: Streaming<WatchRevocationsResponse>,
-    renewal: u64,
-}
-
-impl Verifier {
-    async fn of(service: &Service) -> Self {
-        let (renewals, sent) = mpsc::channel(64);
-        let request = from_service(ReceiverStream::new(sent), None);
-        let answers = client(service).watch_revocations(request).await.unwrap().into_inner();
-        Self { renewals, answers, renewal: 0 }
-    }
-
-    async fn renew(&mut self, applied: u64) {
-        self.renewal += 1;
-        let renewal = WatchRevocationsRequest { renewal: self.renewal, applied };
-        timeout(PATIENCE, self.renewals.send(renewal)).await.unwrap().unwrap();
-    }
-
-    async fn next(&mut self) -> Option<WatchRevocationsResponse> {
-        timeout(PATIENCE, self.answers.message()).await.expect("a message, or the end").unwrap()
-    }
-
-    /// The head and the places of the events of the answer to a renewal, and of what comes before it.
-    async fn renewed(&mut self, applied: u64) -> (u64, Vec<u64>) {
-        self.renew(applied).await;
-        let mut seen = Vec::new();
-        loop {
-            let answer = self.next().await.unwrap();
-            seen.extend(places(&answer));
-            if answer.renewal == self.renewal {
-                return (answer.head, seen);
-            }
-            assert_eq!(answer.renewal, 0);
-        }
-    }
-
-    async fn is_silent(&mut self) -> bool {
-        timeout(SHORT, self.answers.message()).await.is_err()
-    }
-}
-
-fn places(answer: &WatchRevocationsResponse) -> Vec<u64> {
-    answer.events.iter().map(|event| event.sequence).collect()
-}
-
-/// Revokes a portal, any, `times`.
-async fn revoke_any(service: &Service, times: u64) {
-    for _ in 0..times {
-        client(service).revoke_portal(from_service(revoke(Uuid::from_u128(0x99)), None)).await.unwrap();
-    }
-}
+use super::verifiers::{PATIENCE, Verifier, places, revoke_any, until};
 
 /// Makes a sequence that ends with `head`, of which `first` and what follows are kept.
 async fn sequence(world: &World, first: i64, head: i64) {
@@ -85,19 +19,6 @@ async fn sequence(world: &World, first: i64, head: i64) {
     let make = make.replace("SELECT $1", "SELECT CAST($1 AS BIGINT)");
     world.tamper(&make, vec![first.into(), head.into(), PORTAL.into(), at(0).into()]).await;
     world.tamper("UPDATE revocation_head SET head = $1", vec![head.into()]).await;
-}
-
-async fn until(mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, waiting).await.expect("it comes to hold");
-}
-
-async fn is_pending<F: Future<Output = ()> + Unpin>(waiting: &mut F) -> bool {
-    timeout(SHORT, waiting).await.is_err()
 }
 
 #[tokio::test]
@@ -314,81 +235,6 @@ async fn only_services_may_watch() {
         let request = from_outside(tokio_stream::empty(), Some(world.api_token.expose()));
         let refused = refusal(world.client().watch_revocations(request).await);
         assert_eq!(refused.reason, "service_key_required");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn waiting_ends_when_every_watcher_has_applied_the_event() {
-    everywhere(async |world| {
-        world.clock.pass(5);
-        let (mut one, mut two) = (Verifier::of(&world.service).await, Verifier::of(&world.service).await);
-        one.renewed(0).await;
-        two.renewed(0).await;
-        revoke_any(&world.service, 1).await;
-        let mut waiting = Box::pin(world.service.announced(1, true));
-        one.renewed(1).await;
-        two.renewed(0).await;
-        assert!(is_pending(&mut waiting).await, "one has applied it, the other hasn't");
-        two.renewed(1).await;
-        if world.service.0.store.may_have_replicas() {
-            assert!(is_pending(&mut waiting).await, "watchers of other replicas aren't known");
-            world.clock.pass(5);
-        }
-        timeout(Duration::from_secs(2), waiting).await.unwrap();
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn waiting_ends_when_the_lease_of_a_silent_watcher_has_run_out() {
-    everywhere(async |world| {
-        for (sequence, leaves) in [(1, false), (2, true)] {
-            world.clock.pass(5);
-            let mut verifier = Verifier::of(&world.service).await;
-            verifier.renewed(0).await;
-            revoke_any(&world.service, 1).await;
-            let mut waiting = Box::pin(world.service.announced(sequence, true));
-            if leaves {
-                drop(verifier);
-            }
-            assert!(is_pending(&mut waiting).await, "{leaves}");
-            world.clock.pass(3);
-            assert!(is_pending(&mut waiting).await, "{leaves}");
-            world.clock.pass(2);
-            timeout(Duration::from_secs(2), waiting).await.unwrap();
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_renewal_counts_from_its_arrival_whenever_it_is_answered() {
-    everywhere(async |world| {
-        world.clock.pass(5);
-        let mut verifier = Verifier::of(&world.service).await;
-        verifier.renewed(0).await;
-        world.clock.pass(3);
-        world.tamper("ALTER TABLE revocation_head RENAME TO away", vec![]).await;
-        verifier.renew(0).await;
-        assert!(verifier.is_silent().await);
-        world.clock.pass(2);
-        let mut waiting = Box::pin(world.service.announced(1, true));
-        assert!(is_pending(&mut waiting).await, "what is being read for the renewal may be older than the event");
-        world.clock.pass(5);
-        timeout(Duration::from_secs(2), waiting).await.unwrap();
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn waiting_just_after_the_start_takes_leases_of_the_process_before_into_account() {
-    everywhere(async |world| {
-        let service = world.reopened(world.config.clone()).await.unwrap();
-        let mut waiting = Box::pin(service.announced(0, true));
-        assert!(is_pending(&mut waiting).await);
-        world.clock.pass(5);
-        timeout(Duration::from_secs(2), waiting).await.unwrap();
     })
     .await;
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bed::{Bed, each_engine};
+use bed::{Bed, Template};
 use chrono::DateTime;
 use contracts::token::v1::{self as wire, token_service_client::TokenServiceClient};
 use kit::{
@@ -55,7 +55,21 @@ pub(super) async fn everywhere(body: impl AsyncFn(&World)) {
 
 /// The same with other limits.
 pub(super) async fn everywhere_with(limits: Limits, body: impl AsyncFn(&World)) {
-    each_engine(async |bed| body(&World::new(&bed, limits).await).await).await;
+    static MIGRATED: Template = Template::new();
+    let migrate = async |url: &str| Service::migrate(&config(url.to_owned(), PathBuf::new(), limits)).await.unwrap();
+    MIGRATED.each_engine(migrate, async |bed| body(&World::new(&bed, limits).await).await).await;
+}
+
+fn config(database_url: String, keys_file: PathBuf, limits: Limits) -> Config {
+    Config {
+        database_url,
+        keys_file,
+        service_key: service_key(),
+        grpc_listen: String::new(),
+        admin_listen: None,
+        letters: "bk".into(),
+        limits,
+    }
 }
 
 pub(super) fn write_keys(path: &Path, keys: &[RootKey]) {
@@ -95,16 +109,7 @@ impl World {
         let directory = bed.directory().to_owned();
         let keys_file = directory.join("token.key");
         write_keys(&keys_file, &[root_key("k1", 1)]);
-        let config = Config {
-            database_url: bed.url.clone(),
-            keys_file,
-            service_key: service_key(),
-            grpc_listen: String::new(),
-            admin_listen: None,
-            letters: "bk".into(),
-            limits,
-        };
-        Service::migrate(&config).await.unwrap();
+        let config = config(bed.url.clone(), keys_file, limits);
         let clock = Arc::new(HeldClock::default());
         let service = Service::open(config.clone(), ambient(&clock), &Tasks::default()).await.unwrap();
         let (api_token, database) = (random_token(Kind::Api), Database::open(&bed.url).await.unwrap());
