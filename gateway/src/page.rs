@@ -9,7 +9,7 @@ use crate::{error::Error, query::parameter, reply};
 
 const USUAL: u32 = 30;
 /// The most entries on a page.
-pub(crate) const MOST: u32 = 100;
+const MOST: u32 = 100;
 
 /// A page of a list, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +26,6 @@ impl Page {
         let number = number(query, "page")?.unwrap_or(1).max(1);
         let size = number_or_usual(query)?.min(MOST);
         Ok(Self { number, size })
-    }
-
-    /// Whether a list of `total` entries ends on this page.
-    pub(crate) fn is_last(self, total: u32) -> bool {
-        self.number >= total.div_ceil(self.size)
     }
 
     /// This page of a list at `url` that has `total` entries, with its `Link` header.

@@ -2,23 +2,17 @@
 
 mod csv;
 
-use axum::response::Response;
-use contracts::directory::v1::{
-    ApiToken, ListApiTokensRequest, ListApiTokensResponse, RemoveApiTokenOrganizationRequest,
-};
-use http::{HeaderValue, header};
-use serde::Serialize;
-use tonic::metadata::MetadataMap;
-
 use super::{
     form::{Names, missing, names, rfc3339, rfc3339_or_null, uuid_or_nil},
     rest::Rest,
 };
-use crate::{
-    error::Error,
-    page::{MOST, Page},
-    reply,
+use crate::{error::Error, reply};
+use axum::response::Response;
+use contracts::directory::v1::{
+    ApiToken, ExportApiTokensRequest, ListApiTokensRequest, ListApiTokensResponse, RemoveApiTokenOrganizationRequest,
 };
+use http::{HeaderValue, header};
+use serde::Serialize;
 
 /// A token as JSON, and as a row.
 #[derive(Serialize)]
@@ -61,42 +55,38 @@ impl ApiTokenJson {
     }
 }
 
-async fn fetch(
-    rest: &Rest,
-    organization_uuid: &str,
-    page: Page,
-) -> Result<(MetadataMap, Vec<ApiTokenJson>, u32), Error> {
-    let organization_uuid = organization_uuid.to_owned();
-    let request = rest.request(ListApiTokensRequest { organization_uuid, page: page.number, per_page: page.size });
-    let reply = rest.call(rest.gateway.directory().list_api_tokens(request)).await?;
-    let (metadata, ListApiTokensResponse { api_tokens, total }, _) = reply.into_parts();
-    let tokens = api_tokens.into_iter().map(ApiTokenJson::of).collect::<Result<Vec<_>, _>>()?;
-    Ok((metadata, tokens, total))
-}
-
 /// Answers a page of the tokens.
 pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
     let page = rest.page()?;
     let url = rest.url(&format!("{slug}/api-access-tokens"));
-    let organization = rest.organization(slug).await?;
-    let (metadata, tokens, total) = fetch(&rest, &organization, page).await?;
+    let organization_uuid = rest.organization(slug).await?;
+    let request = rest.request(ListApiTokensRequest { organization_uuid, page: page.number, per_page: page.size });
+    let reply = rest.call(rest.gateway.directory().list_api_tokens(request)).await?;
+    let (metadata, ListApiTokensResponse { api_tokens, total }, _) = reply.into_parts();
+    let tokens = api_tokens.into_iter().map(ApiTokenJson::of).collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &url, total, &tokens))
 }
 
-/// Answers all tokens as CSV. Each hundred counts as a request.
+/// Answers all tokens as CSV.
 pub(crate) async fn export(rest: Rest, path: Names<String>) -> Result<Response, Error> {
-    let organization = rest.organization(names(path)?).await?;
+    let organization_uuid = rest.organization(names(path)?).await?;
+    let request = rest.request(ExportApiTokensRequest { organization_uuid });
     let mut text = csv::line(&HEADINGS);
-    let mut page = Page { number: 1, size: MOST };
-    let metadata = loop {
-        let (metadata, tokens, total) = fetch(&rest, &organization, page).await?;
-        text.extend(tokens.iter().map(row));
-        if page.is_last(total) {
-            break metadata;
+    let read = async {
+        let reply = rest.gateway.directory().export_api_tokens(request).await?;
+        let (metadata, mut parts, extensions) = reply.into_parts();
+        let mut tokens = Vec::new();
+        while let Some(part) = parts.message().await? {
+            tokens.extend(part.api_tokens);
         }
-        page.number += 1;
+        Ok(tonic::Response::from_parts(metadata, tokens, extensions))
     };
+    // Read to its end before anything is answered: what breaks off must not look like a whole.
+    let (metadata, tokens, _) = rest.call(read).await?.into_parts();
+    for token in tokens {
+        text.push_str(&row(&ApiTokenJson::of(token)?));
+    }
     let mut response = reply::raw(&metadata, text.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));

@@ -17,6 +17,7 @@ mod delete_user;
 mod end_tokens;
 mod exchange_code;
 mod exchange_secret;
+mod export_api_tokens;
 mod get_api_settings;
 mod get_api_token;
 mod get_authenticated_user;
@@ -141,6 +142,17 @@ rpcs! {
     create_member(CreateMemberRequest) -> CreateMemberResponse;
     update_member(UpdateMemberRequest) -> UpdateMemberResponse;
     delete_member(DeleteMemberRequest) -> DeleteMemberResponse;
+    ;
+    type ExportApiTokensStream = export_api_tokens::Parts;
+
+    async fn export_api_tokens(
+        &self,
+        request: Request<directory::ExportApiTokensRequest>,
+    ) -> Result<Response<Self::ExportApiTokensStream>, Status> {
+        let mut notes = MetadataMap::new();
+        let result = export_api_tokens::handle(self, request, &mut notes).await;
+        answer(result, notes)
+    }
 }
 
 rpcs! {

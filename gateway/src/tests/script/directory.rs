@@ -2,13 +2,13 @@
 
 use contracts::directory::v1::{
     ApiSettings, CreateMemberRequest, CreateMemberResponse, DecideCodeRequest, DecideCodeResponse, DeleteMemberRequest,
-    DeleteMemberResponse, GetApiSettingsRequest, GetApiSettingsResponse, GetApiTokenRequest, GetApiTokenResponse,
-    GetCodeRequest, GetCodeResponse, GetMemberRequest, GetMemberResponse, GetSessionRequest, GetSessionResponse,
-    ListApiTokensRequest, ListApiTokensResponse, ListMembersRequest, ListMembersResponse, Member,
-    RemoveApiTokenOrganizationRequest, RemoveApiTokenOrganizationResponse, RevokeApiTokenRequest,
-    RevokeApiTokenResponse, SignInRequest, SignInResponse, SignOutRequest, SignOutResponse, UpdateApiSettingsRequest,
-    UpdateApiSettingsResponse, UpdateMemberRequest, UpdateMemberResponse, directory_service_server::DirectoryService,
-    session_service_server::SessionService,
+    DeleteMemberResponse, ExportApiTokensRequest, ExportApiTokensResponse, GetApiSettingsRequest,
+    GetApiSettingsResponse, GetApiTokenRequest, GetApiTokenResponse, GetCodeRequest, GetCodeResponse, GetMemberRequest,
+    GetMemberResponse, GetSessionRequest, GetSessionResponse, ListApiTokensRequest, ListApiTokensResponse,
+    ListMembersRequest, ListMembersResponse, Member, RemoveApiTokenOrganizationRequest,
+    RemoveApiTokenOrganizationResponse, RevokeApiTokenRequest, RevokeApiTokenResponse, SignInRequest, SignInResponse,
+    SignOutRequest, SignOutResponse, UpdateApiSettingsRequest, UpdateApiSettingsResponse, UpdateMemberRequest,
+    UpdateMemberResponse, directory_service_server::DirectoryService, session_service_server::SessionService,
 };
 use contracts::token::v1::Role;
 use kit::{error::Code, grpc::to_status};
@@ -41,6 +41,23 @@ impl DirectoryService for Script {
     ) -> Result<Response<ListApiTokensResponse>, Status> {
         self.answer(request, |plan: &Plan| ListApiTokensResponse { api_tokens: vec![api_token()], total: plan.total })
             .await
+    }
+
+    type ExportApiTokensStream =
+        std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<ExportApiTokensResponse, Status>> + Send>>;
+
+    async fn export_api_tokens(
+        &self,
+        request: Request<ExportApiTokensRequest>,
+    ) -> Result<Response<Self::ExportApiTokensStream>, Status> {
+        // A part for each token in all, and what the plan says breaks off.
+        let parts = |plan: &Plan| {
+            let part = || Ok(ExportApiTokensResponse { api_tokens: vec![api_token()] });
+            let broken = (plan.result == "broken").then(|| Err(Status::unavailable("broken")));
+            let parts = (0..plan.total).map(|_| part()).chain(broken).collect::<Vec<_>>();
+            Box::pin(tokio_stream::iter(parts)) as Self::ExportApiTokensStream
+        };
+        self.answer(request, parts).await
     }
 
     async fn remove_api_token_organization(

@@ -35,6 +35,9 @@ use crate::{
 /// What is answered about a token that doesn't reach the organization, whether there is one or not.
 pub(crate) const NO_API_TOKEN: &str = "No API access token found";
 
+/// How many tokens an export has in a part.
+const PART: u64 = if cfg!(test) { 2 } else { 500 };
+
 impl Store {
     /// The token that carries one of `tags`, its user, and the organizations that both reach. Two reads of indexes.
     pub(crate) async fn find_api_token(&self, tags: &[Tag]) -> Result<Option<ApiToken>, DbErr> {
@@ -75,12 +78,7 @@ impl Store {
         page: Page,
         now: Instant,
     ) -> Result<(Vec<ListedApiToken>, u64), DbErr> {
-        let unexpired = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
-        let reaching = Entity::find()
-            .join(JoinType::InnerJoin, Relation::Organizations.def())
-            .filter(Reached::OrganizationUuid.eq(organization))
-            .filter(Column::RevokedAt.is_null())
-            .filter(unexpired);
+        let reaching = reaching(organization, now);
         let total = reaching.clone().count(self.database.read()).await?;
         let rows = reaching
             .order_by_desc(Column::CreatedAt)
@@ -88,6 +86,22 @@ impl Store {
             .offset(page.offset())
             .limit(page.limit());
         Ok((with_user(rows, self.database.read()).await?, total))
+    }
+
+    /// Of the same tokens, those `after` that one, as many as an export has in a part.
+    pub(crate) async fn next_api_tokens(
+        &self,
+        organization: Uuid,
+        after: Option<(Instant, Uuid)>,
+        now: Instant,
+    ) -> Result<Vec<ListedApiToken>, DbErr> {
+        let mut rows = reaching(organization, now);
+        if let Some((created_at, uuid)) = after {
+            let together = Condition::all().add(Column::CreatedAt.eq(created_at)).add(Column::Uuid.lt(uuid));
+            rows = rows.filter(Condition::any().add(Column::CreatedAt.lt(created_at)).add(together));
+        }
+        let rows = rows.order_by_desc(Column::CreatedAt).order_by_desc(Column::Uuid).limit(PART);
+        with_user(rows, self.database.read()).await
     }
 
     /// Stores a token of the user of that address.
@@ -215,6 +229,16 @@ async fn unrevoked(transaction: &DatabaseTransaction, user: &User) -> Result<Vec
         .all(transaction)
         .await?;
     Ok(rows.into_iter().map(|row| listed(row, user.clone())).collect())
+}
+
+/// The tokens that live and reach an organization.
+fn reaching(organization: Uuid, now: Instant) -> Select<Entity> {
+    let unexpired = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
+    Entity::find()
+        .join(JoinType::InnerJoin, Relation::Organizations.def())
+        .filter(Reached::OrganizationUuid.eq(organization))
+        .filter(Column::RevokedAt.is_null())
+        .filter(unexpired)
 }
 
 async fn with_user(select: Select<Entity>, connection: &impl ConnectionTrait) -> Result<Vec<ListedApiToken>, DbErr> {

@@ -1,7 +1,10 @@
 //! `ListApiTokens` and `RemoveApiTokenOrganization`.
 
 use contracts::{
-    directory::v1::{ApiToken, CreateApiTokenRequest, ListApiTokensRequest, RemoveApiTokenOrganizationRequest},
+    directory::v1::{
+        ApiToken, CreateApiTokenRequest, ExportApiTokensRequest, ListApiTokensRequest,
+        RemoveApiTokenOrganizationRequest,
+    },
     token::v1::{Role, VerifyApiTokenRequest},
 };
 use kit::{error::Code, grpc::to_timestamp};
@@ -19,6 +22,18 @@ async fn list(world: &World, page: u32, per_page: u32) -> (Vec<ApiToken>, u32) {
     let request = from_outside(request, Some(world.api_token.expose()));
     let reply = directory(world).list_api_tokens(request).await.unwrap().into_inner();
     (reply.api_tokens, reply.total)
+}
+
+/// Every part of an export.
+async fn export(world: &World) -> Vec<Vec<ApiToken>> {
+    let request = ExportApiTokensRequest { organization_uuid: ORGANIZATION.to_string() };
+    let request = from_outside(request, Some(world.api_token.expose()));
+    let mut stream = directory(world).export_api_tokens(request).await.unwrap().into_inner();
+    let mut parts = Vec::new();
+    while let Some(part) = stream.message().await.unwrap() {
+        parts.push(part.api_tokens);
+    }
+    parts
 }
 
 async fn remove(world: &World, token_uuid: &str) -> Result<(), Status> {
@@ -46,6 +61,7 @@ async fn tokens_that_count_and_reach_the_organization_are_listed_newest_first() 
         assert_eq!((total, &tokens[..2]), (3, &[third.clone(), second.clone()][..]));
         assert_eq!(tokens[2].user.as_ref().unwrap().email, "ada@example.com");
         assert_eq!(list(world, 2, 2).await, (tokens[2..].to_vec(), 3));
+        assert_eq!(export(world).await, [tokens[..2].to_vec(), tokens[2..].to_vec()], "in parts of two");
         assert!(!format!("{tokens:?}").contains(&value[10..40]), "no value is ever shown again");
         world.clock.pass(7);
         assert_eq!(list(world, 0, 0).await.1, 2, "an expired one reaches nothing");
