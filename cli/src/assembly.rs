@@ -1,11 +1,6 @@
 //! The parts of a process, put together. Parts that share it talk to each other without a socket.
 
-use std::{
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use kit::{
     ambient::Ambient,
@@ -81,22 +76,24 @@ pub(crate) async fn migrate(roles: &Roles) -> Result<(), Failure> {
 pub(crate) type Starting<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
 /// Runs `start`, then waits until the process is asked to stop, and stops it. A stop that is asked for during the start
-/// cuts the start off; nothing that it leaves half done can't be finished by the next one.
+/// cuts the start off; nothing that it leaves half done can't be finished by the next one. A process that has lost one of its
+/// tasks to a panic stops too, and fails: whoever watches it starts it anew.
 pub(crate) async fn until_stopped(tasks: &Tasks, start: Starting<'_>) -> Result<(), Failure> {
     let stop = stop_signal().map_err(|error| Failure::because("signals can't be received", error))?;
-    let mut stop = pin!(stop);
-    tokio::select! {
-        started = start => {
-            started?;
-            stop.await;
-        }
-        () = &mut stop => {}
-    }
+    let run = async {
+        start.await?;
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        failed = run => return failed,
+        () = tasks.broken() => Err(Failure::Plain("a task that this process needs panicked: its log says which".to_owned())),
+        () = stop => Ok(()),
+    };
     tracing::info!("stopping");
     if !tasks.stop(DRAIN).await {
         tracing::warn!("what was still under way has been cut off");
     }
-    Ok(())
+    ended
 }
 
 /// Listens on `address`.
@@ -215,6 +212,20 @@ mod tests {
     use contracts::token::v1::{ReportUsesRequest, token_service_client::TokenServiceClient};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_has_lost_a_task_stops_and_fails() {
+        let tasks = Tasks::default();
+        let stopping = tasks.stopping();
+        let start = async {
+            tasks.spawn(async { panic!("on purpose") });
+            Ok(())
+        };
+        let ended =
+            tokio::time::timeout(Duration::from_secs(30), until_stopped(&tasks, Box::pin(start))).await.unwrap();
+        assert!(ended.unwrap_err().to_string().contains("panicked"));
+        assert!(stopping.is_cancelled());
+    }
 
     #[tokio::test]
     async fn a_call_of_a_part_that_has_fallen_silent_breaks_off() {

@@ -42,7 +42,7 @@ pub(crate) fn start(gateway: &Gateway, tasks: &Tasks, listener: TcpListener) {
     tasks.clone().spawn(async move {
         while let Some((stream, peer, place)) = stop.run_until_cancelled(accept(&listener, &places)).await {
             let (server, stop) = (Arc::clone(&server), stop.child_token());
-            tasks.spawn(async move {
+            tasks.attend(async move {
                 server.converse(stream, peer, stop).await;
                 drop(place);
             });
@@ -100,7 +100,7 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        self.0.spawn(async move {
+        self.0.attend(async move {
             stream.await;
         });
     }

@@ -126,10 +126,10 @@ async fn everything_made_before_a_rotation_still_works_after_a_restart() {
 async fn the_portal_service_s_key_is_rotated_with_a_restart() {
     let mut house = Installation::start();
     let portal = house.portal_of(QUERY).await;
-    let old = house.admin().ok(&["rotate-key", "portal", "--settle", "0"], "");
+    let old = house.admin().ok(&["rotate-key", "portal"], "");
     house.restart();
     house.call(&portal, json!({})).await.data();
-    house.admin().ok(&["rotate-key", "portal", "--retire", &old, "--settle", "0"], "");
+    house.admin().ok(&["rotate-key", "portal", "--retire", &old], "");
     house.restart();
     house.call(&portal, json!({})).await.data();
 }

@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kit::credential::Plain;
 use serde_json::{Value, json};
-use suite::{Fleet, Load, Part, Portal, count, credentials, figures, full, grant, path, wait, wire};
+use suite::{
+    Fleet, Installation, Load, Part, Portal, count, credentials, figures, full, grant, path, python, wait, wire,
+};
 
 /// What is known of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,4 +193,22 @@ async fn a_removed_secret_stays_removed_over_a_kill() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_stop_loses_no_failed_exchange() {
+    let mut house = Installation::start();
+    let portal = house.portal_of("{ viewer { id } }").await;
+    let unknown = Plain::secret("bk", [9; 6], &[9; 32]);
+    for _ in 0..3 {
+        house.exchange(&portal, grant(&portal, unknown.expose())).await.error_code(401, "invalid_client");
+    }
+    assert!(house.stop().success());
+    // Of one minute or of two.
+    let rows = "SELECT data FROM audit_events WHERE type = 'PORTAL_TOKEN_EXCHANGE_FAILED'";
+    let counts = python::sql(&house.file("token.db"), rows).into_iter().map(|row| {
+        let data: Value = serde_json::from_str(row["data"].as_str().unwrap()).unwrap();
+        data["count"].as_u64().unwrap()
+    });
+    assert_eq!(counts.sum::<u64>(), 3);
 }

@@ -1,7 +1,8 @@
 //! `rotate-key`: another root key, without an outage.
 //!
 //! The file says how far it is: `[old]` → `[old, new]`, the new key is known → `[new, old]`, it is used for what is new, and
-//! rows under the old one are moved as they are used → `[new]`. Between the steps every process must have read the file.
+//! rows under the old one are moved as they are used → `[new]`. Between the steps every process must have read the file, which
+//! the token service's say in their database.
 //! A step that was cut off is found in the file and finished by the next run. One command at a time: see [`lock`].
 
 mod keys;
@@ -35,13 +36,15 @@ pub(super) struct RotateKey {
     /// With `--retire`: change nothing, only say whether anything needs the key.
     #[arg(long, requires = "retire")]
     check: bool,
-    /// How long it takes until every process has read a file that was changed: 3 if it isn't said, but with PostgreSQL it must
-    /// be, because there may be processes that have copies of the file.
-    #[arg(long, value_name = "SECONDS")]
-    settle: Option<u64>,
+    /// Change nothing, only print the processes of the token service, one a line, each with the ids of the keys that it has read.
+    #[arg(long, conflicts_with_all = ["retire", "check"])]
+    readers: bool,
+    /// How long to wait at most, at each step, until every process of the service has read the file.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
     /// Do the next step alone (or `--retire`), in this copy of the key file, and ask no database. To be brought to the
     /// processes by other means.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "settle", "installation"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "readers", "patience", "installation"])]
     file: Option<PathBuf>,
 }
 
@@ -71,7 +74,7 @@ impl RotateKey {
         environment: Environment,
         ambient: &Ambient,
     ) -> Result<(), Failure> {
-        let Self { service, retire: retired, check, settle, file } = self;
+        let Self { service, retire: retired, check, readers, patience, file } = self;
         if let Some(file) = file {
             let _lock = Lock::of(&file)?;
             return match retired {
@@ -81,21 +84,24 @@ impl RotateKey {
         }
         let data_dir = installation::directory(data_dir, &environment)?;
         let place = Place::of(service, data_dir.as_deref(), environment, ambient)?;
-        if check {
-            return check_retiring(&place.open(ambient).await?, &retired.unwrap_or_default()).await;
+        if readers {
+            return place.open(ambient).await?.readers().await?.iter().try_for_each(|line| answer(line));
         }
-        let settle = Duration::from_secs(settle.map_or_else(|| place.usual_settle(), Ok)?);
+        let patience = Duration::from_secs(patience);
+        if check {
+            return check_retiring(&place.open(ambient).await?, &retired.unwrap_or_default(), patience).await;
+        }
         let _lock = Lock::of(place.file())?;
         let keys = place.open(ambient).await?;
         match retired {
-            Some(id) => retire(&keys, &id, settle).await,
-            None => rotate(&keys, settle, ambient).await,
+            Some(id) => retire(&keys, &id, patience).await,
+            None => rotate(&keys, patience, ambient).await,
         }
     }
 }
 
 /// Adds a key unless a rotation was cut off after that, makes it the one in use, and prints the id of the old one.
-async fn rotate(keys: &Keys, settle: Duration, ambient: &Ambient) -> Result<(), Failure> {
+async fn rotate(keys: &Keys, patience: Duration, ambient: &Ambient) -> Result<(), Failure> {
     let found = keys.read()?;
     let (new, both) = match Stage::of(&found)? {
         Stage::Turned { in_use, old } => return Err(third_key(&in_use, &old, &keys.retiring(&old))),
@@ -114,10 +120,14 @@ async fn rotate(keys: &Keys, settle: Duration, ambient: &Ambient) -> Result<(), 
             (id, added)
         }
     };
-    tokio::time::sleep(settle).await;
+    // A process that doesn't know the new key would refuse what others make under it.
+    keys.wait_for_readers(patience, |reader| reader.knows(&new)).await?;
     let turned = both.promoted(&new).map_err(Failure::of)?;
     write(&both, &turned)?;
-    tokio::time::sleep(settle).await;
+    if let Err(late) = keys.wait_for_readers(patience, |reader| reader.uses(&new)).await {
+        // That does no harm before the old key is removed, which waits for them too.
+        tell(&late.to_string());
+    }
     require_same(&turned)?;
     let Stage::Turned { in_use, old } = Stage::of(&turned)? else { return Err(changed()) };
     tell(&format!(
@@ -129,31 +139,35 @@ async fn rotate(keys: &Keys, settle: Duration, ambient: &Ambient) -> Result<(), 
 }
 
 /// Says whether a key could be removed.
-async fn check_retiring(keys: &Keys, id: &str) -> Result<(), Failure> {
+async fn check_retiring(keys: &Keys, id: &str, patience: Duration) -> Result<(), Failure> {
     let found = keys.read()?;
     found.without(id).map_err(Failure::of)?;
     keys.compare(&found).await?;
+    keys.wait_for_readers(patience, |reader| !reader.uses(id)).await?;
     keys.refuse_needed(id).await?;
     tell(&format!("Nothing needs the key {id} any more."));
     Ok(())
 }
 
 /// Removes a key that nothing needs: an old one, or a new one with which a rotation was begun and is given up.
-async fn retire(keys: &Keys, id: &str, settle: Duration) -> Result<(), Failure> {
+async fn retire(keys: &Keys, id: &str, patience: Duration) -> Result<(), Failure> {
     let found = keys.read()?;
     let without = found.without(id).map_err(Failure::of)?;
     // The key that stays must be one that the database knows, or the next start would be refused.
     keys.admit(&found).await?;
     keys.refuse_needed(id).await?;
-    // A process that hasn't read the last change of the file yet could be using it for something new.
-    tokio::time::sleep(settle).await;
-    keys.refuse_needed(id).await?;
+    keys.wait_for_readers(patience, |reader| !reader.uses(id)).await?;
     require_same(&found)?;
-    // Before the file: one that still holds the key beside the other is fine and makes the database know it again.
+    // Before the file: from here on nothing can be made under the key, and what was made is counted.
     keys.forget(id).await?;
     write(&found, &without)?;
     tell(&format!("The key {id} is removed."));
-    Ok(())
+    if let Err(late) = keys.wait_for_readers(patience, |reader| !reader.knows(id)).await {
+        // They can make nothing under it.
+        tell(&late.to_string());
+    }
+    // A process that started between the two has made the database know it again.
+    keys.forget(id).await
 }
 
 /// Removes a key from a copy of the file. Whether anything needs it, only the database knows.

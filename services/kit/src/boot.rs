@@ -1,6 +1,8 @@
 //! Start and stop: tasks that a stop waits for, the signals that stop, and the admin listener.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+mod tasks;
+
+use std::{fs, future::Future, io, process, sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -8,48 +10,12 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+
+pub use tasks::Tasks;
 
 /// How often measured values are folded into their histograms: until then each takes memory of its own.
 const UPKEEP: Duration = Duration::from_secs(5);
-
-/// The tasks of a process. Every background task is spawned here, so that a stop can wait for it.
-#[derive(Clone, Debug, Default)]
-pub struct Tasks {
-    tracker: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl Tasks {
-    /// Runs `task` until it ends; it should end soon after [`Tasks::stopping`].
-    #[expect(clippy::disallowed_methods, reason = "the one place that spawns, into the tracker")]
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(self.tracker.track_future(task));
-    }
-
-    /// Runs `work` every `period` until the stop.
-    pub fn every<F: Future<Output = ()> + Send>(&self, period: Duration, mut work: impl FnMut() -> F + Send + 'static) {
-        let stop = self.stop.clone();
-        self.spawn(async move {
-            while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
-                work().await;
-            }
-        });
-    }
-
-    /// Cancelled when the process begins to stop.
-    #[must_use]
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
-    }
-
-    /// Begins the stop and waits until all tasks have ended, at most `patience`. Says whether they did.
-    pub async fn stop(&self, patience: Duration) -> bool {
-        self.stop.cancel();
-        self.tracker.close();
-        tokio::time::timeout(patience, self.tracker.wait()).await.is_ok()
-    }
-}
 
 /// Listens for SIGINT (Ctrl-C) and SIGTERM from now on. The future completes when one arrives. To be called before the
 /// process says that it is there: until then a signal ends it the hard way.
@@ -61,6 +27,13 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// What this process is called where there are several: its machine (in a container, its name) and its number.
+#[must_use]
+pub fn process_name() -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", host.trim(), process::id())
 }
 
 /// What the admin listener asks before it says that the process is ready.

@@ -1,8 +1,14 @@
 //! Canaries: what tells a key file from another one before anything is read or written under a wrong key (spec §4).
 
-use std::path::PathBuf;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set, sea_query::LockType,
+};
 use sea_orm_migration::{
     prelude::{Table, TableCreateStatement},
     schema::{string, var_binary},
@@ -12,6 +18,9 @@ use self::row::{ActiveModel, Entity, Model};
 use crate::{db::Database, keys::RootKeys};
 
 const PURPOSE: &str = "portals/canary/v1";
+
+/// How many rows need a key, by what they are for people; what there is none of isn't in it.
+pub type Needed = BTreeMap<&'static str, u64>;
 
 /// Why a service must not start with a key file.
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +78,33 @@ async fn find_new(transaction: &DatabaseTransaction, keys: &RootKeys) -> Result<
     })
 }
 
-/// Forgets a key that is retired: a file that holds no other one, from before the rotation, is a stranger from then on.
-pub async fn forget(database: &Database, key_id: &str) -> Result<(), WrongKeys> {
+/// Whether the database knows every key of `ids`; if so, it goes on knowing them until `transaction` ends. Who makes rows under a
+/// key asks in the same transaction: a process that hasn't read its key file again may hold a key that was retired.
+pub async fn hold(transaction: &DatabaseTransaction, ids: &BTreeSet<&str>) -> Result<bool, DbErr> {
+    let rows = Entity::find().filter(row::Column::KeyId.is_in(ids.iter().copied())).order_by_asc(row::Column::KeyId);
+    // Against removal alone, which is all that ever happens to a row. `SQLite` has one writer, and takes no locks of rows.
+    let held = rows.lock(LockType::KeyShare).all(transaction).await?;
+    Ok(held.len() == ids.len())
+}
+
+/// Forgets a key that is retired, if nothing needs it: a file that holds no other one, from before the rotation, is a stranger
+/// from then on. `count` counts the rows that need it, by what they are; what it counted is answered, and nothing was done
+/// unless that is empty. Rows that are being made under the key ([`hold`]) are waited for and counted.
+pub async fn forget(
+    database: &Database,
+    key_id: &str,
+    count: impl AsyncFnOnce(&DatabaseTransaction) -> Result<Needed, DbErr>,
+) -> Result<Needed, DbErr> {
     let transaction = database.begin().await?;
-    Entity::delete_by_id(key_id).exec(&transaction).await?;
-    Ok(transaction.commit().await?)
+    lock(&transaction).await?;
+    // From here on nobody holds it, and who wants to waits until it is gone.
+    Entity::find_by_id(key_id).lock_exclusive().one(&transaction).await?;
+    let needed = count(&transaction).await?;
+    if needed.is_empty() {
+        Entity::delete_by_id(key_id).exec(&transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(needed)
 }
 
 /// Waits for other checks: two first starts with different files would both find an empty table. `SQLite` has one writer.

@@ -7,7 +7,7 @@ use bed::each_engine;
 use kit::{
     ambient::Ambient,
     audit::{self, Actor, Event, Subject},
-    canary::{self, WrongKeys},
+    canary::{self, Needed, WrongKeys},
     db::{Database, OpenError},
     error::chain,
     grpc::Caller,
@@ -248,7 +248,11 @@ async fn a_forgotten_key_alone_is_a_stranger() {
     each_engine(async |bed| {
         let (database, directory) = (migrated(&bed.url).await, bed.directory());
         canary::check(&database, &keys(directory, "both", &[("k2", 2), ("k1", 1)])).await.unwrap();
-        canary::forget(&database, "k1").await.unwrap();
+        let needed = Needed::from([("tokens", 2)]);
+        let counted = needed.clone();
+        assert_eq!(canary::forget(&database, "k1", async |_| Ok(counted)).await.unwrap(), needed);
+        assert_eq!(known(&database).await, ["k1", "k2"], "what is needed stays");
+        assert!(canary::forget(&database, "k1", async |_| Ok(Needed::new())).await.unwrap().is_empty());
         assert_eq!(known(&database).await, ["k2"]);
         let refused = canary::check(&database, &keys(directory, "old", &[("k1", 1)])).await;
         assert!(matches!(refused, Err(WrongKeys::Stranger { .. })), "{refused:?}");

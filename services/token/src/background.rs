@@ -2,21 +2,34 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use kit::{boot::Tasks, error::chain};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 
-use crate::{Error, Service, keys, sweeps, uses, watchers};
+use crate::{Error, Service, failures, keys, sweeps, uses, watchers};
 
 impl Service {
     /// Starts it, until the stop.
     pub(crate) fn run_background(&self, tasks: &Tasks) {
-        self.flush_uses_until_the_stop(tasks);
-        self.audit_failures(tasks);
+        self.every(tasks, uses::PERIOD, |service| async move { service.flush_uses().await });
+        self.every(tasks, failures::TALLY_PERIOD, |service| async move {
+            service.write_failures(service.0.ambient.now()).await;
+        });
         self.every(tasks, keys::PERIOD, |service| async move { service.reload_keys().await });
         self.every(tasks, keys::REKEY_PERIOD, |service| async move { service.flush_rekeys().await });
         self.every(tasks, watchers::PERIOD, |service| async move { service.poll_revocations().await });
         self.every(tasks, sweeps::PERIOD, |service| async move { service.sweep().await });
+        let service = self.clone();
+        tasks.at_the_end(async move { service.end().await });
+    }
+
+    /// Writes what is in memory alone, so that a stop loses nothing of it: not what requests left there that the stop waited
+    /// for either. Nothing is made in this process any more.
+    async fn end(&self) {
+        self.write_failures(DateTime::<chrono::Utc>::MAX_UTC).await;
+        self.flush_uses().await;
+        self.say_goodbye().await;
     }
 
     /// Does `work` to its end, also when the caller that waits for it goes away: what takes many transactions must not begin
@@ -26,7 +39,7 @@ impl Service {
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
         let (done, outcome) = oneshot::channel();
-        self.0.tasks.spawn(async move {
+        self.0.tasks.attend(async move {
             if let Err(Err(error)) = done.send(work.await) {
                 tracing::warn!(error = chain(&error), "what a caller no longer waits for failed");
             }
@@ -41,16 +54,5 @@ impl Service {
     {
         let service = self.clone();
         tasks.every(period, move || work(service.clone()));
-    }
-
-    /// The last time after the stop has begun, so that what was noted isn't lost.
-    fn flush_uses_until_the_stop(&self, tasks: &Tasks) {
-        let (service, stop) = (self.clone(), tasks.stopping());
-        tasks.spawn(async move {
-            while stop.run_until_cancelled(tokio::time::sleep(uses::PERIOD)).await.is_some() {
-                service.flush_uses().await;
-            }
-            service.flush_uses().await;
-        });
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod code;
 pub(crate) mod csrf;
 pub(crate) mod email;
 pub(crate) mod expiry;
+pub(crate) mod key_reader;
 pub(crate) mod page;
 pub(crate) mod password;
 pub(crate) mod person;

@@ -109,6 +109,9 @@ pub enum Error {
     /// A credential couldn't be looked up in time.
     #[error("The credential can't be verified right now")]
     VerificationUnavailable,
+    /// What was to be written was made under a root key that is retired: this process reads its key file soon.
+    #[error("The keys of this service are being changed. Nothing was changed; please try again")]
+    KeyRetired,
     /// The database can't be used.
     #[error("The database can't be used right now. Nothing was changed")]
     Database(#[from] DbErr),
@@ -158,7 +161,9 @@ impl Fault for Error {
             | Self::TooManySecrets
             | Self::LastAdministrator
             | Self::PortalRevoked => Code::Unprocessable,
-            Self::VerificationUnavailable | Self::Database(_) | Self::SlowHashBusy => Code::Unavailable,
+            Self::VerificationUnavailable | Self::Database(_) | Self::KeyRetired | Self::SlowHashBusy => {
+                Code::Unavailable
+            }
             Self::OutcomeUnknown(_) => Code::Timeout,
             Self::Task(_) => Code::Internal,
         }
@@ -192,6 +197,7 @@ impl Fault for Error {
             Self::PortalRevoked => "portal_revoked",
             Self::VerificationUnavailable => "verification_unavailable",
             Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::KeyRetired => "key_retired",
             Self::Database(_) => "database_unavailable",
             Self::Task(_) => "internal",
         }
@@ -210,7 +216,9 @@ impl Fault for Error {
             Self::RateLimited(rates) => rates.over().map(|figures| Duration::from_secs(figures.reset.into())),
             Self::TooFast(figures, _) => Some(Duration::from_secs(figures.reset.into())),
             Self::TooManyCodes => Some(Duration::from_mins(1)),
-            Self::VerificationUnavailable | Self::Database(_) | Self::SlowHashBusy => Some(Duration::from_secs(1)),
+            Self::VerificationUnavailable | Self::Database(_) | Self::KeyRetired | Self::SlowHashBusy => {
+                Some(Duration::from_secs(1))
+            }
             _ => None,
         }
     }

@@ -158,7 +158,7 @@ impl Service {
             event: token_trail::token_created(&token, audit::context(caller, Some(secret.uuid))),
             token,
             client_ip: caller.client_ip.map(|ip| ip.to_string()),
-            gate: (!gatekeeper.is_current(&secret.gate)).then(|| gatekeeper.gate(plain)),
+            gate: (!gatekeeper.is_current(&secret.gate)).then(|| gatekeeper.gate(secret.portal, plain)),
             hash: None,
         };
         (Exchanged { token: plain_token, expires_at }, exchange)

@@ -13,7 +13,7 @@ use std::{
 use kit::{ambient::Instant, window::Figures};
 
 use crate::Error;
-pub(crate) use tally::{Failure, Tally};
+pub(crate) use tally::{Failure, PERIOD as TALLY_PERIOD, Tally};
 
 /// What the figures are about.
 const SCOPE: &str = "failures";

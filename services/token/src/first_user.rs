@@ -57,7 +57,7 @@ impl Service {
             organizations: None,
         };
         let administrator = Administrator { user, password_hash, organization, token };
-        Ok(self.0.store.create_first_user(administrator, &Trail::system()).await?)
+        self.0.store.create_first_user(administrator, &Trail::system()).await
     }
 
     /// What is kept of a new API access token.

@@ -1,9 +1,10 @@
 //! The root keys while the service runs: their file is read again when it changes, and rows move to the key in use.
 
+mod desk;
+mod reader;
 mod rekey;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,33 +14,21 @@ use std::{
 
 use arc_swap::ArcSwap;
 use kit::{
-    ambient::Ambient,
     canary::{self, WrongKeys},
-    db::{Database, OpenError},
     error::chain,
     keys::{BadKeyFile, RootKey, RootKeys},
 };
 use tokio::task::spawn_blocking;
 
-use crate::{Config, Migrator, Service, StartError, domain::csrf::Csrf, store::Store};
+use crate::{Service, domain::csrf::Csrf};
 
+pub use crate::domain::key_reader::KeyReader;
+pub use desk::Desk;
+pub(crate) use reader::Reader;
 pub(crate) use rekey::{PERIOD as REKEY_PERIOD, Rekey};
 
 /// How often the file is read.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
-
-/// How many rows still need the key of that id, by what they are: live credentials that were made under it. Empty: none, so
-/// that it can be retired. Opens the database itself.
-pub async fn count_rows_under(
-    config: &Config,
-    ambient: &Ambient,
-    key_id: &str,
-) -> Result<BTreeMap<&'static str, u64>, StartError> {
-    let database = Database::open(&config.database_url).await?;
-    database.require_schema::<Migrator>().await?;
-    let counted = Store::new(database, ambient.clone()).count_rows_under(key_id).await;
-    Ok(counted.map_err(OpenError::from)?)
-}
 
 /// The keys of the file as it was last good, and what was last said about a bad one.
 #[derive(Debug)]
@@ -52,7 +41,7 @@ pub(crate) struct Keyring {
 
 /// Why a changed file isn't used.
 #[derive(Debug, thiserror::Error)]
-enum NotReloaded {
+pub(crate) enum NotReloaded {
     #[error(transparent)]
     File(#[from] BadKeyFile),
     #[error(transparent)]
@@ -98,6 +87,9 @@ impl Service {
             tracing::error!(error, "the key file can't be used; the keys that it held before stay in use");
         }
         self.tell_verifiers().await;
+        if let Err(error) = self.say_keys().await {
+            tracing::debug!(error = chain(&error), "it can't be said which keys this process has read");
+        }
     }
 
     /// Makes verifiers ask anew once another key is in use or one is gone: while one keeps a verdict it doesn't ask, so that
@@ -115,7 +107,7 @@ impl Service {
         }
     }
 
-    async fn try_reload_keys(&self) -> Result<(), NotReloaded> {
+    pub(crate) async fn try_reload_keys(&self) -> Result<(), NotReloaded> {
         let live = RootKeys::clone(&self.0.keyring.live());
         let file = live.file().to_owned();
         let keys = spawn_blocking(move || RootKeys::read(&file)).await??;

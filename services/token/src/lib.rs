@@ -59,7 +59,7 @@ use codes::Polls;
 use domain::tag::Tagger;
 use exchange::Exchanges;
 use failures::{AllFailures, Tally};
-use keys::{Keyring, Rekey};
+use keys::{Keyring, Reader, Rekey};
 use limiter::Limiter;
 use slow_hash::SlowHash;
 use store::Store;
@@ -82,6 +82,7 @@ struct Parts {
     store: Store,
     tagger: Tagger,
     keyring: Keyring,
+    reader: Reader,
     rekey: Rekey,
     limiter: Limiter,
     slow_hash: SlowHash,

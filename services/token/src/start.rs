@@ -16,7 +16,7 @@ use crate::{
     domain::{secret::Gatekeeper, tag::Tagger},
     exchange::Exchanges,
     failures::{AllFailures, Tally},
-    keys::{Keyring, Rekey},
+    keys::{Keyring, Reader, Rekey},
     limiter::Limiter,
     slow_hash::SlowHash,
     store::Store,
@@ -60,6 +60,7 @@ impl Service {
             store,
             tagger,
             keyring: Keyring::new(keys),
+            reader: Reader::new(&ambient),
             rekey: Rekey::default(),
             limiter: Limiter::new(limits),
             slow_hash: SlowHash::default(),
@@ -75,6 +76,8 @@ impl Service {
             tasks: tasks.clone(),
             ambient,
         }));
+        // Before it makes anything.
+        service.say_hello().await.map_err(OpenError::from)?;
         service.run_background(tasks);
         Ok(service)
     }

@@ -9,6 +9,7 @@ mod endings;
 mod entity;
 mod exchanges;
 mod inactive_tokens;
+mod key_readers;
 mod keys;
 mod memberships;
 mod migration;

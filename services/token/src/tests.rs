@@ -28,6 +28,7 @@ mod list_members;
 mod list_secrets;
 mod live_tokens;
 mod people;
+mod retired_keys;
 mod revoke_many;
 mod revoke_portal;
 mod revoke_portal_kinds;

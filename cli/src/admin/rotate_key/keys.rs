@@ -1,20 +1,21 @@
 //! A service's root keys: the file, and the database that must agree with it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kit::{
     ambient::Ambient,
-    canary,
+    canary::{self, Needed},
     config::{Environment, Problems},
     db::Database,
     keys::RootKeys,
 };
+use token::keys::{Desk, KeyReader};
 
 use super::Owner;
 use crate::{announce::shell_word, failure::Failure, standalone};
-
-/// Processes read their key file once a second.
-const SETTLE_SECONDS: u64 = 3;
 
 /// Where a service's keys and its database are. Nothing is open yet.
 pub(super) struct Place {
@@ -31,9 +32,9 @@ pub(super) struct Keys {
     data_dir: Option<PathBuf>,
     file: PathBuf,
     database: Database,
-    /// What can count rows under a key; the portal service keeps none under its keys yet.
-    token: Option<token::Config>,
-    ambient: Ambient,
+    /// The token service's, which knows who has read which keys and what needs them. The portal service keeps nothing under its
+    /// keys yet, and reads them when it starts.
+    desk: Option<Desk>,
 }
 
 impl Place {
@@ -67,26 +68,17 @@ impl Place {
         &self.file
     }
 
-    /// The seconds after which every process has read the file, where there is one machine alone. A `PostgreSQL` database may
-    /// have processes elsewhere, whose copies of the file change when somebody or something brings them.
-    pub(super) fn usual_settle(&self) -> Result<u64, Failure> {
-        if !self.database_url.starts_with("postgres") {
-            return Ok(SETTLE_SECONDS);
-        }
-        Err(Failure::Plain(format!(
-            "the {} service's database is PostgreSQL, which processes elsewhere may use too: say with --settle SECONDS how long \
-             it takes until each of them has a changed key file ({SETTLE_SECONDS} if they all read this very file)",
-            self.owner.name()
-        )))
-    }
-
     /// Opens the database.
     pub(super) async fn open(self, ambient: &Ambient) -> Result<Keys, Failure> {
         let Self { owner, data_dir, file, database_url, token } = self;
         // Before the database, which would be made if it weren't there.
         read(&file)?;
         let database = Database::open(&database_url).await.map_err(|error| failed(owner, error))?;
-        Ok(Keys { owner, data_dir, file, database, token, ambient: ambient.clone() })
+        let desk = match &token {
+            Some(config) => Some(Desk::open(config, ambient).await.map_err(|error| failed(owner, error))?),
+            None => None,
+        };
+        Ok(Keys { owner, data_dir, file, database, desk })
     }
 }
 
@@ -115,25 +107,59 @@ impl Keys {
         canary::compare(&self.database, keys).await.map_err(|error| failed(self.owner, error))
     }
 
-    /// Lets the database forget a key: a file from before the rotation is another one's from then on.
+    /// Lets the database forget a key: a file from before the rotation is another one's from then on. Refuses if rows need it.
     pub(super) async fn forget(&self, id: &str) -> Result<(), Failure> {
-        canary::forget(&self.database, id).await.map_err(|error| failed(self.owner, error))
+        let needed = match &self.desk {
+            Some(desk) => desk.forget(id).await.map_err(|error| failed(self.owner, error))?,
+            None => canary::forget(&self.database, id, async |_| Ok(Needed::new()))
+                .await
+                .map_err(|error| failed(self.owner, error))?,
+        };
+        refuse(id, &needed)
     }
 
     /// Refuses if rows need the key, and says how many.
     pub(super) async fn refuse_needed(&self, id: &str) -> Result<(), Failure> {
-        let Some(config) = &self.token else { return Ok(()) };
-        let counted = token::keys::count_rows_under(config, &self.ambient, id).await;
-        let counted = counted.map_err(|error| failed(self.owner, error))?;
-        let needed: Vec<_> = counted.iter().filter(|(_, rows)| **rows > 0).collect();
-        if needed.is_empty() {
+        let Some(desk) = &self.desk else { return Ok(()) };
+        refuse(id, &desk.count_rows_under(id).await.map_err(|error| failed(self.owner, error))?)
+    }
+
+    /// Who has read which keys, each a line with a tab.
+    pub(super) async fn readers(&self) -> Result<Vec<String>, Failure> {
+        let Some(desk) = &self.desk else { return Ok(Vec::new()) };
+        let readers = desk.readers().await.map_err(|error| failed(self.owner, error))?;
+        Ok(readers.iter().map(|reader| format!("{}\t{}", reader.name, reader.key_ids.join(" "))).collect())
+    }
+
+    /// Waits until `has_read` is true of every process that runs, at most `patience`; fails, naming the others.
+    pub(super) async fn wait_for_readers(
+        &self,
+        patience: Duration,
+        has_read: impl Fn(&KeyReader) -> bool,
+    ) -> Result<(), Failure> {
+        let Some(desk) = &self.desk else { return Ok(()) };
+        let late = desk.wait_for_readers(patience, has_read).await.map_err(|error| failed(self.owner, error))?;
+        if late.is_empty() {
             return Ok(());
         }
-        let list = needed.into_iter().map(|(kind, rows)| format!("{kind}: {rows}")).collect::<Vec<_>>().join(", ");
+        let list: Vec<_> =
+            late.iter().map(|reader| format!("{} (has {})", reader.name, reader.key_ids.join(", "))).collect();
         Err(Failure::Plain(format!(
-            "the key {id} is still needed ({list}): what is used moves to the new key, what expires goes; revoke the rest"
+            "not every process has read {} yet: {}. Bring it to them, and look at their logs",
+            self.file.display(),
+            list.join("; ")
         )))
     }
+}
+
+fn refuse(id: &str, needed: &Needed) -> Result<(), Failure> {
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let list = needed.iter().map(|(kind, rows)| format!("{kind}: {rows}")).collect::<Vec<_>>().join(", ");
+    Err(Failure::Plain(format!(
+        "the key {id} is still needed ({list}): what is used moves to the new key, what expires goes; revoke the rest"
+    )))
 }
 
 /// What a key file holds.

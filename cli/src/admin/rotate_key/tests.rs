@@ -71,7 +71,7 @@ impl Installation {
     }
 
     async fn run(&self, words: &str) -> Result<(), String> {
-        run(&format!("{words} --settle 0 --data-dir {}", self.path().display())).await
+        run(&format!("{words} --data-dir {}", self.path().display())).await
     }
 }
 
@@ -284,20 +284,63 @@ async fn canary_of(house: &Installation, keys: &RootKeys) -> Result<(), kit::can
     kit::canary::check(&database, keys).await
 }
 
+/// The token service with a copy of the key file, as another machine has it.
+struct Elsewhere {
+    file: PathBuf,
+    tasks: Tasks,
+    _service: token::Service,
+}
+
+impl Elsewhere {
+    async fn start(house: &Installation) -> Self {
+        let file = house.path().join("copy.key");
+        fs::copy(house.file("token"), &file).unwrap();
+        let (config, tasks) = (token::Config { keys_file: file.clone(), ..house.token() }, Tasks::default());
+        let service = token::Service::open(config, Ambient::system(), &tasks).await.unwrap();
+        Self { file, tasks, _service: service }
+    }
+
+    fn bring(&self, house: &Installation) {
+        let fresh = self.file.with_extension("fresh");
+        fs::copy(house.file("token"), &fresh).unwrap();
+        fs::rename(fresh, &self.file).unwrap();
+    }
+}
+
 #[tokio::test]
-async fn with_postgresql_it_must_be_said_how_long_to_wait() {
+async fn no_step_is_done_before_every_process_has_read_the_one_before() {
     let house = Installation::new().await;
-    let setting = ("TOKEN_DATABASE__URL".to_owned(), "postgres://nobody@127.0.0.1:1/nothing".to_owned());
-    let in_postgresql = async |words: &str| {
-        let words = format!("{words} --data-dir {}", house.path().display());
-        run_in(&words, [setting.clone()].into()).await
-    };
-    for words in ["token", "token --retire k1"] {
-        refused(in_postgresql(words).await, &["PostgreSQL", "--settle SECONDS"]);
+    let elsewhere = Elsewhere::start(&house).await;
+    let old = house.ids("token").remove(0);
+    let late = ["not every process has read", &format!("(has {old})")];
+    house.run("token --readers").await.unwrap();
+    refused(house.run("token --patience 0").await, &late);
+    let added = house.ids("token");
+    assert_eq!((added.len(), &added[0]), (2, &old), "the new key isn't used yet");
+    refused(house.run("token --patience 1").await, &late);
+    assert_eq!(house.ids("token"), added);
+    elsewhere.bring(&house);
+    // It waits until that one has it, and goes on; and not in vain until that one uses it.
+    house.run("token --patience 6").await.unwrap();
+    assert_eq!(house.ids("token"), [added[1].clone(), old.clone()]);
+    let late = ["not every process has read", &format!("(has {old}, {})", added[1])];
+    for words in [format!("token --retire {old}"), format!("token --retire {old} --check")] {
+        refused(house.run(&format!("{words} --patience 1")).await, &late);
+        assert_eq!(house.ids("token").len(), 2);
     }
-    // Where it is said, or nothing is changed, what comes next is the file.
-    fs::remove_file(house.file("token")).unwrap();
-    for words in ["token --settle 0", "token --retire k1 --check"] {
-        refused(in_postgresql(words).await, &["token.key", "No such file"]);
-    }
+    elsewhere.bring(&house);
+    house.run(&format!("token --retire {old} --check")).await.unwrap();
+    house.run(&format!("token --retire {old} --patience 1")).await.unwrap();
+    assert_eq!(house.ids("token"), added[1..]);
+    assert!(elsewhere.tasks.stop(Duration::from_secs(20)).await);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_process_that_has_ended() {
+    let house = Installation::new().await;
+    let elsewhere = Elsewhere::start(&house).await;
+    assert!(elsewhere.tasks.stop(Duration::from_secs(20)).await);
+    let old = house.ids("token").remove(0);
+    house.run("token --patience 0").await.unwrap();
+    house.run(&format!("token --retire {old} --patience 0")).await.unwrap();
 }

@@ -16,7 +16,7 @@ const MOST_DESCRIPTION: usize = 255;
 /// What the gate's keys are derived for.
 const PURPOSE: &str = "portals/gate/v1";
 
-/// 20 bits of a keyed hash of a secret: let one of a million wrong secrets through to the slow hash, and tell who reads the
+/// 20 bits of a keyed hash of a secret and its portal, so that a row that somebody gives to another portal opens nothing there: let one of a million wrong secrets through to the slow hash, and tell who reads the
 /// database too little to find the secret by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gate {
@@ -52,17 +52,18 @@ impl Gatekeeper {
         }
     }
 
-    /// The gate that a row of this secret carries from now on.
-    pub(crate) fn gate(&self, plain: &Plain) -> Gate {
+    /// The gate that a row of this secret of the portal carries from now on.
+    pub(crate) fn gate(&self, portal: Uuid, plain: &Plain) -> Gate {
         let live = self.0.load();
-        Gate { key_id: live.in_use.id.clone(), bits: live.in_use.bits(plain) }
+        Gate { key_id: live.in_use.id.clone(), bits: live.in_use.bits(portal, plain) }
     }
 
-    /// Whether `gate` may be one of `plain`, under the key that `gate` was made under. Takes as long for every secret.
-    pub(crate) fn opens(&self, gate: &Gate, plain: &Plain) -> bool {
+    /// Whether `gate` may be one of `plain` at the portal, under the key that `gate` was made under. Takes as long for every
+    /// secret and portal.
+    pub(crate) fn opens(&self, gate: &Gate, portal: Uuid, plain: &Plain) -> bool {
         let live = self.0.load();
         let key = std::iter::once(&live.in_use).chain(&live.retiring).find(|key| key.id == gate.key_id);
-        let same = key.unwrap_or(&live.in_use).bits(plain).ct_eq(&gate.bits);
+        let same = key.unwrap_or(&live.in_use).bits(portal, plain).ct_eq(&gate.bits);
         bool::from(same) & key.is_some()
     }
 
@@ -86,8 +87,8 @@ impl Key {
         Self { id: id.to_owned(), hmac }
     }
 
-    fn bits(&self, plain: &Plain) -> u32 {
-        let output = self.hmac.clone().chain_update(plain.expose()).finalize().into_bytes();
+    fn bits(&self, portal: Uuid, plain: &Plain) -> u32 {
+        let output = self.hmac.clone().chain_update(portal).chain_update(plain.expose()).finalize().into_bytes();
         output.iter().take(4).fold(0, |bits, byte| bits << 8 | u32::from(*byte)) >> 12
     }
 }
@@ -196,7 +197,7 @@ pub(crate) fn admit(
     let Found { secret, portal_revoked } = found.unwrap_or_else(|| Found { secret: stand_in(), portal_revoked: false });
     let is_client = claim.client == Some(claim.portal) && !claim.portal.is_nil();
     let is_own = (secret.organization, secret.portal) == (claim.organization, claim.portal);
-    let is_open = gatekeeper.opens(&secret.gate, plain);
+    let is_open = gatekeeper.opens(&secret.gate, claim.portal, plain);
     let has_expired = secret.has_expired(now);
     let steps = [
         (is_client, Refused::UnknownClient),

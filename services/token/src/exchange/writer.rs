@@ -137,7 +137,7 @@ impl Desk {
         match self.write_together(exchanges.clone(), locked).await {
             Ok(judged) => judged.into_iter().map(|judged| judged.map(Ok)).collect(),
             // Some row can't be written: that one's fault must not be the others'.
-            Err(Error::Database(error)) if count > 1 && error.sql_err().is_some() => {
+            Err(error) if count > 1 && is_of_one(&error) => {
                 tracing::warn!(error = chain(&error), "tokens can't be written together");
                 let mut outcomes = Vec::with_capacity(count);
                 for exchange in exchanges {
@@ -181,10 +181,20 @@ fn answer(job: Job, outcome: Outcome) {
     let _ = job.done.send(outcome);
 }
 
+/// Whether it may be one row alone that can't be written.
+fn is_of_one(error: &Error) -> bool {
+    match error {
+        Error::Database(error) => error.sql_err().is_some(),
+        Error::KeyRetired => true,
+        _ => false,
+    }
+}
+
 /// The same for another who waited for the same transaction.
 fn again(error: &Error) -> Error {
     match error {
         Error::OutcomeUnknown(error) => Error::OutcomeUnknown(DbErr::Custom(chain(error))),
+        Error::KeyRetired => Error::KeyRetired,
         error => Error::Database(DbErr::Custom(chain(error))),
     }
 }

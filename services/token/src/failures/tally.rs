@@ -7,11 +7,10 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, DurationRound, TimeDelta};
+use chrono::{DurationRound, TimeDelta};
 use kit::{
     ambient::Instant,
     audit::{Event, Subject},
-    boot::Tasks,
     error::chain,
 };
 use sea_orm::DbErr;
@@ -21,7 +20,7 @@ use uuid::Uuid;
 use crate::Service;
 
 /// How often minutes that are over are written.
-const PERIOD: Duration = Duration::from_secs(10);
+pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 /// The most entries that wait to be written. After them only clients that are known to be portals get one.
 const MOST: usize = 10_000;
 /// The most that wait in any case.
@@ -95,17 +94,6 @@ impl Tally {
 }
 
 impl Service {
-    /// Writes the failures of minutes that are over, from time to time, and all at the stop.
-    pub(crate) fn audit_failures(&self, tasks: &Tasks) {
-        let (service, stop) = (self.clone(), tasks.stopping());
-        tasks.spawn(async move {
-            while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
-                service.write_failures(service.0.ambient.now()).await;
-            }
-            service.write_failures(DateTime::<chrono::Utc>::MAX_UTC).await;
-        });
-    }
-
     /// Writes the failures of minutes that were over at `now`. What can't be written waits for the next time.
     pub(crate) async fn write_failures(&self, now: Instant) {
         let failed = self.0.tally.take(now);
@@ -133,6 +121,8 @@ fn event(organization: Uuid, client: Uuid, Failed { minute, ip, count }: &Failed
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
 
     fn at(second: i64) -> Instant {

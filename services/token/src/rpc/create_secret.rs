@@ -48,7 +48,7 @@ impl Service {
             portal: owner.portal,
             selector: plain.selector().unwrap_or_default().to_owned(),
             hash,
-            gate: parts.exchanges.gatekeeper().gate(&plain),
+            gate: parts.exchanges.gatekeeper().gate(owner.portal, &plain),
             last_four: plain.last_four().to_owned(),
             description: details.description,
             created_at: ambient.now(),

@@ -38,7 +38,7 @@ pub(super) fn handle(
     let (answers, stream) = mpsc::channel(BUFFER);
     let number = service.0.watchers.join(service.0.ambient.since_boot());
     let watch = Watch { service: service.clone(), number, answers, sent: None, heard: service.0.ambient.since_boot() };
-    service.0.tasks.spawn(watch.serve(request.into_inner()));
+    service.0.tasks.attend(watch.serve(request.into_inner()));
     Ok(Box::pin(ReceiverStream::new(stream)))
 }
 

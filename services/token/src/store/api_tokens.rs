@@ -16,7 +16,7 @@ use super::{
         api_token_organization::{self as reached, Column as Reached},
         membership, user,
     },
-    memberships, users,
+    keys, memberships, users,
 };
 use crate::{
     Error,
@@ -252,8 +252,9 @@ pub(super) async fn insert(
     new: NewApiToken,
     user: &User,
     organizations: &[Uuid],
-) -> Result<ListedApiToken, DbErr> {
+) -> Result<ListedApiToken, Error> {
     let listed = listing(&new, user);
+    keys::hold(transaction, [new.imprint.tag.key_id.as_str()]).await?;
     Entity::insert(row(new, user)).exec_without_returning(transaction).await?;
     for organization in organizations {
         let row = reached::ActiveModel { token_uuid: Set(listed.uuid), organization_uuid: Set(*organization) };

@@ -19,7 +19,7 @@ use super::{
         code::{ActiveModel, Column, Entity},
         membership,
     },
-    portal_tokens, portals,
+    keys, portal_tokens, portals,
 };
 use crate::{
     domain::{
@@ -48,6 +48,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         judge(portals::lock_known(&transaction, code.organization, code.portal).await?)?;
         count(&transaction, &code).await?;
+        keys::hold(&transaction, [code.tags.0.key_id.as_str()]).await?;
         Entity::insert(row(code)).exec_without_returning(&transaction).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await

@@ -5,6 +5,7 @@ pub(super) mod api_settings;
 pub(super) mod api_token;
 pub(super) mod api_token_organization;
 pub(super) mod code;
+pub(super) mod key_reader;
 pub(super) mod known_portal;
 pub(super) mod membership;
 pub(super) mod portal_secret;

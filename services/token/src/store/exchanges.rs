@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Store, commit,
     entity::{known_portal, portal_secret},
-    portal_tokens, secrets,
+    keys, portal_tokens, secrets,
 };
 use crate::{
     domain::{
@@ -76,6 +76,8 @@ impl Store {
         if good.is_empty() {
             return Ok(judged);
         }
+        keys::hold(&transaction, good.iter().filter_map(|exchange| Some(exchange.gate.as_ref()?.key_id.as_str())))
+            .await?;
         for (uuid, change) in changes(&good, &secrets, now)? {
             let row = portal_secret::Entity::update_many().set(change);
             row.filter(portal_secret::Column::Uuid.eq(uuid)).exec(&transaction).await?;

@@ -1,18 +1,25 @@
 //! Which rows need which root key. The same columns in each table of keyed rows.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use kit::{ambient::Instant, db::Database};
+use kit::{
+    ambient::Instant,
+    canary::{self, Needed},
+    db::Database,
+};
 use sea_orm::{
-    ConnectionTrait, DbErr, ExprTrait,
+    ConnectionTrait, DatabaseTransaction, DbErr, ExprTrait,
     sea_query::{Condition, Expr, Query, UpdateStatement},
 };
 use uuid::Uuid;
 
-use super::Store;
-use crate::domain::{
-    session,
-    tag::{Class, Tag},
+use super::{Store, commit};
+use crate::{
+    domain::{
+        session,
+        tag::{Class, Tag},
+    },
+    error::Error,
 };
 
 impl Store {
@@ -22,34 +29,55 @@ impl Store {
     }
 
     /// How many live rows were made under the key of that id, by what they are; nothing where there are none.
-    pub(crate) async fn count_rows_under(&self, key_id: &str) -> Result<BTreeMap<&'static str, u64>, DbErr> {
-        let mut counts = BTreeMap::new();
-        for (name, table, live) in keyed(self.ambient.now()) {
-            let count = Query::select()
-                .expr_as(Expr::cust("COUNT(*)"), "rows")
-                .from(table)
-                .and_where(Expr::col("key_id").eq(key_id))
-                .cond_where(live)
-                .to_owned();
-            let row = self.database.read().query_one(&count).await?;
-            let count: i64 = row.map(|row| row.try_get("", "rows")).transpose()?.unwrap_or_default();
-            if let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) {
-                counts.insert(name, count);
-            }
-        }
-        Ok(counts)
+    pub(crate) async fn count_rows_under(&self, key_id: &str) -> Result<Needed, DbErr> {
+        count(self.database.read(), key_id, self.ambient.now()).await
+    }
+
+    /// Forgets the key of that id unless live rows need it, which are counted then.
+    pub(crate) async fn forget_key(&self, key_id: &str) -> Result<Needed, DbErr> {
+        let now = self.ambient.now();
+        canary::forget(&self.database, key_id, async |transaction| count(transaction, key_id, now).await).await
     }
 
     /// Gives rows their new tags, in one transaction.
-    pub(crate) async fn rekey(&self, rows: &[(Class, Uuid, Tag)]) -> Result<(), DbErr> {
+    pub(crate) async fn rekey(&self, rows: &[(Class, Uuid, Tag)]) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         for (class, row, tag) in rows {
             if let Some(statement) = retag(*class, *row, tag) {
                 transaction.execute(&statement).await?;
             }
         }
-        transaction.commit().await
+        hold(&transaction, rows.iter().map(|(_, _, tag)| tag.key_id.as_str())).await?;
+        commit(transaction).await
     }
+}
+
+/// Makes sure that no key of `ids` is retired before `transaction` ends, which makes rows under them; fails if one is already.
+/// To be called by everyone who writes a `key_id`.
+pub(super) async fn hold<'a>(
+    transaction: &DatabaseTransaction,
+    ids: impl IntoIterator<Item = &'a str> + Send,
+) -> Result<(), Error> {
+    let ids: BTreeSet<_> = ids.into_iter().collect();
+    if ids.is_empty() || canary::hold(transaction, &ids).await? { Ok(()) } else { Err(Error::KeyRetired) }
+}
+
+async fn count(connection: &impl ConnectionTrait, key_id: &str, now: Instant) -> Result<Needed, DbErr> {
+    let mut counts = Needed::new();
+    for (name, table, live) in keyed(now) {
+        let count = Query::select()
+            .expr_as(Expr::cust("COUNT(*)"), "rows")
+            .from(table)
+            .and_where(Expr::col("key_id").eq(key_id))
+            .cond_where(live)
+            .to_owned();
+        let row = connection.query_one(&count).await?;
+        let count: i64 = row.map(|row| row.try_get("", "rows")).transpose()?.unwrap_or_default();
+        if let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) {
+            counts.insert(name, count);
+        }
+    }
+    Ok(counts)
 }
 
 /// What is made under a key: its name for people, its table, and which rows of it live.

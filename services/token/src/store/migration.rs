@@ -6,6 +6,7 @@
 
 mod m0001_credentials;
 mod m0002_secrets_codes_sessions;
+mod m0003_key_readers;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -17,7 +18,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_credentials::Migration), Box::new(m0002_secrets_codes_sessions::Migration)]
+        vec![
+            Box::new(m0001_credentials::Migration),
+            Box::new(m0002_secrets_codes_sessions::Migration),
+            Box::new(m0003_key_readers::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

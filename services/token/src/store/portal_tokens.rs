@@ -17,7 +17,7 @@ use super::{
         known_portal,
         portal_token::{ActiveModel, Column, Entity, Model},
     },
-    portals, revocations, secrets,
+    keys, portals, revocations, secrets,
 };
 use crate::{
     domain::{
@@ -141,13 +141,13 @@ fn of_kinds(portal: Uuid, kinds: &[PortalKind]) -> Condition {
 }
 
 /// Stores a token.
-pub(super) async fn insert(transaction: &DatabaseTransaction, token: NewPortalToken) -> Result<(), DbErr> {
-    Entity::insert(row(token)).exec_without_returning(transaction).await?;
-    Ok(())
+pub(super) async fn insert(transaction: &DatabaseTransaction, token: NewPortalToken) -> Result<(), Error> {
+    insert_all(transaction, vec![token]).await
 }
 
 /// Stores tokens, at least one and at most some hundreds, in one statement.
-pub(super) async fn insert_all(transaction: &DatabaseTransaction, tokens: Vec<NewPortalToken>) -> Result<(), DbErr> {
+pub(super) async fn insert_all(transaction: &DatabaseTransaction, tokens: Vec<NewPortalToken>) -> Result<(), Error> {
+    keys::hold(transaction, tokens.iter().map(|token| token.imprint.tag.key_id.as_str())).await?;
     Entity::insert_many(tokens.into_iter().map(row)).exec_without_returning(transaction).await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::{
         portal_secret::{ActiveModel, Column, Entity, Model, Relation},
         portal_token,
     },
-    portals, revocations,
+    keys, portals, revocations,
 };
 use crate::{
     domain::{
@@ -87,6 +87,7 @@ impl Store {
             return Err(Error::PortalRevoked);
         }
         let slot = free_slot(&transaction, secret.portal).await?.ok_or(Error::TooManySecrets)?;
+        keys::hold(&transaction, [secret.gate.key_id.as_str()]).await?;
         Entity::insert(row(secret, slot)?).exec_without_returning(&transaction).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await

@@ -17,6 +17,7 @@ use super::{
         session::{ActiveModel, Column, Entity},
         user,
     },
+    keys,
 };
 use crate::{
     domain::{
@@ -62,6 +63,7 @@ impl Store {
         if let Some(raised) = hash.raised {
             raise(&transaction, session.user, raised).await?;
         }
+        keys::hold(&transaction, [session.tag.key_id.as_str()]).await?;
         Entity::insert(row(session)).exec_without_returning(&transaction).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await?;

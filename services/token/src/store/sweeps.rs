@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use kit::ambient::Instant;
 use sea_orm::{
     ConnectionTrait, DbErr, ExprTrait,
-    sea_query::{DeleteStatement, Expr, Order, Query},
+    sea_query::{Condition, DeleteStatement, Expr, Order, Query},
 };
 
 use super::{Store, revocations};
@@ -16,7 +16,8 @@ pub(crate) const BATCH: u64 = 500;
 /// What is swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Swept {
-    /// Portal tokens that expired more than a day ago, but for service tokens, which stay until they are removed (spec §4).
+    /// Portal tokens that expired more than a day ago, but for service tokens, which stay until they are removed (spec §4) or
+    /// their portal is.
     ExpiredTokens,
     /// Portal tokens that were revoked more than a day ago.
     RevokedTokens,
@@ -28,18 +29,21 @@ pub(crate) enum Swept {
     Codes,
     /// Sessions that nobody has used for so long that they have ended.
     Sessions,
+    /// Notes of processes that ended more than an hour ago without taking them away.
+    KeyReaders,
     /// Revocations that verifiers were told of long ago; never the newest one, so that who missed some sees the gap.
     Revocations,
 }
 
 impl Swept {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::ExpiredTokens,
         Self::RevokedTokens,
         Self::ExpiredApiTokens,
         Self::RevokedApiTokens,
         Self::Codes,
         Self::Sessions,
+        Self::KeyReaders,
         Self::Revocations,
     ];
 
@@ -50,6 +54,7 @@ impl Swept {
             Self::ExpiredApiTokens | Self::RevokedApiTokens => "api_tokens",
             Self::Codes => "codes",
             Self::Sessions => "sessions",
+            Self::KeyReaders => "key_readers",
             Self::Revocations => "revocations",
         }
     }
@@ -71,6 +76,7 @@ impl Swept {
             Self::RevokedApiTokens => ("revoked_at", TimeDelta::days(30)),
             Self::Codes => ("expires_at", TimeDelta::hours(1)),
             Self::Sessions => ("last_seen_at", session::IDLE + TimeDelta::hours(1)),
+            Self::KeyReaders => ("seen_at", TimeDelta::hours(1)),
             Self::Revocations => ("revoked_at", TimeDelta::hours(1)),
         }
     }
@@ -96,9 +102,22 @@ fn delete(swept: Swept, now: Instant) -> DeleteStatement {
         .limit(BATCH)
         .to_owned();
     match swept {
-        Swept::ExpiredTokens => old.and_where(Expr::col("kind").ne(PortalKind::Service.word())),
+        Swept::ExpiredTokens => old.cond_where(
+            Condition::any().add(Expr::col("kind").ne(PortalKind::Service.word())).add(of_closed_portal(now - age)),
+        ),
         Swept::Revocations => old.and_where(Expr::col("sequence").lt(Expr::from(revocations::head_subquery()))),
         _ => &mut old,
     };
     Query::delete().from_table(swept.table()).and_where(Expr::col(swept.key()).in_subquery(old)).to_owned()
+}
+
+/// Whether the token's portal was revoked for good by `before`.
+fn of_closed_portal(before: Instant) -> Expr {
+    let portal = Query::select()
+        .expr(Expr::val(1))
+        .from("known_portals")
+        .and_where(Expr::col(("known_portals", "portal_uuid")).equals(("portal_tokens", "portal_uuid")))
+        .and_where(Expr::col(("known_portals", "revoked_at")).lt(before))
+        .to_owned();
+    Expr::exists(portal)
 }

@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Stores the first user; does nothing if there is one.
-    pub(crate) async fn create_first_user(&self, first: Administrator, trail: &Trail) -> Result<(), DbErr> {
+    pub(crate) async fn create_first_user(&self, first: Administrator, trail: &Trail) -> Result<(), Error> {
         let Administrator { user, password_hash, organization, token } = first;
         let transaction = self.database.begin().await?;
         if has_users(&transaction).await? {
@@ -64,7 +64,7 @@ impl Store {
             trail.api_token_created(organization, &token, reach),
         ];
         self.record(&transaction, events).await?;
-        transaction.commit().await
+        commit(transaction).await
     }
 
     /// A page of all users, by e-mail address, and how many there are.

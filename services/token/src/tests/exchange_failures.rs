@@ -110,6 +110,25 @@ async fn a_stop_writes_failures_of_the_minute_under_way() {
 }
 
 #[tokio::test]
+async fn a_stop_writes_failures_of_requests_that_it_waited_for() {
+    everywhere(async |world| {
+        world.secret(PORTAL).await;
+        let tasks = Tasks::default();
+        let service = world.opened_among(&tasks).await;
+        let stopping = tasks.stopping();
+        // A connection that outlives the beginning of the stop, and fails then.
+        tasks.attend(async move {
+            stopping.cancelled().await;
+            let failed = send_to(&service, OUTSIDER, unknown_secret()).await;
+            assert_eq!(refusal(failed).reason, "invalid_client");
+        });
+        assert!(tasks.stop(Duration::from_secs(20)).await);
+        assert_eq!(audited(world).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_audited_now_is_audited_later() {
     everywhere(async |world| {
         world.secret(PORTAL).await;

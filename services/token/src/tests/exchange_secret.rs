@@ -35,7 +35,7 @@ impl World {
     pub(super) async fn disguise(&self, secret: &Secret, plain: &Plain, gate: bool) {
         let values = vec![plain.selector().unwrap().into(), secret.uuid.into()];
         self.tamper("UPDATE portal_secrets SET selector = $1 WHERE uuid = $2", values).await;
-        let opening = i32::try_from(self.service.0.exchanges.gatekeeper().gate(plain).bits).unwrap();
+        let opening = i32::try_from(self.service.0.exchanges.gatekeeper().gate(PORTAL, plain).bits).unwrap();
         let bits = if gate { opening } else { opening ^ 1 };
         self.tamper("UPDATE portal_secrets SET gate = $1 WHERE uuid = $2", vec![bits.into(), secret.uuid.into()]).await;
     }
@@ -55,6 +55,25 @@ async fn a_good_secret_makes_a_token_that_verifies_until_it_ends() {
         world.verify(&exchanged.token).await.unwrap();
         world.clock.pass(1);
         assert_eq!(refusal(world.verify(&exchanged.token).await).reason, "authentication_required");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_that_somebody_gave_to_another_portal_opens_nothing_there() {
+    everywhere(async |world| {
+        let secret = world.secret(PORTAL).await;
+        let give = "UPDATE portal_secrets SET portal_uuid = $1 WHERE uuid = $2";
+        let (mut refused, hashes) = (0, world.slow_hashes());
+        // One gate in a million opens by chance.
+        for other in [OTHER, Uuid::from_u128(0x0d)] {
+            world.issued(other).await;
+            world.tamper(give, vec![other.into(), secret.uuid.into()]).await;
+            refused += u32::from(world.exchange_secret(other, &secret.plain).await.is_err());
+        }
+        assert_eq!((refused, world.slow_hashes()), (2, hashes));
+        world.tamper(give, vec![PORTAL.into(), secret.uuid.into()]).await;
+        world.exchange_secret(PORTAL, &secret.plain).await.unwrap();
     })
     .await;
 }

@@ -34,7 +34,7 @@ mod futures_of_tests {
 
 impl World {
     /// What the writer would be given for an exchange of this secret.
-    async fn to_write(&self, secret: &Secret) -> Exchange {
+    pub(super) async fn to_write(&self, secret: &Secret) -> Exchange {
         let found = self.service.0.store.find_secret(secret.plain.selector().unwrap()).await.unwrap().unwrap();
         self.service.new_exchange(&found.secret, &secret.plain, 15, &caller(None)).1
     }

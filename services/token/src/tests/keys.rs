@@ -13,7 +13,7 @@ use kit::{boot::Tasks, keys::RootKey};
 use uuid::Uuid;
 
 use super::world::{ORGANIZATION, PORTAL, World, at, client, everywhere, from_service, issue, root_key, write_keys};
-use crate::{Service, keys::count_rows_under};
+use crate::{Service, keys::Desk};
 use contracts::token::v1::{VerifyApiTokenRequest, VerifyPortalTokenRequest};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,9 +45,13 @@ async fn verify_api_token(world: &World) {
     world.client().verify_api_token(from_service(request, Some(world.api_token.expose()))).await.unwrap();
 }
 
+async fn desk(world: &World) -> Desk {
+    Desk::open(&world.config, &world.service.0.ambient).await.unwrap()
+}
+
 /// Rows under a key, by what they are.
 async fn needs(world: &World, key: &str) -> Vec<(&'static str, u64)> {
-    count_rows_under(&world.config, &world.service.0.ambient, key).await.unwrap().into_iter().collect()
+    desk(world).await.count_rows_under(key).await.unwrap().into_iter().collect()
 }
 
 #[tokio::test]

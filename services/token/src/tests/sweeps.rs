@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     people::{make, member, wanted},
-    world::{PORTAL, World, at, everywhere},
+    revoke_portal::revoke,
+    world::{PORTAL, World, at, everywhere, from_service},
 };
 use crate::{
     store::{BATCH, Swept},
@@ -72,6 +73,28 @@ async fn expired_service_tokens_stay_until_they_are_removed() {
         world.tamper("UPDATE portal_tokens SET revoked_at = $1", vec![at(0).into()]).await;
         world.service.sweep().await;
         assert_eq!(count(world, "portal_tokens").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn expired_service_tokens_of_a_revoked_portal_go_a_day_after_both_ends() {
+    everywhere(async |world| {
+        let other = Uuid::from_u128(0x0c);
+        for portal in [PORTAL, PORTAL, other] {
+            world.issued(portal).await;
+        }
+        world.tamper("UPDATE portal_tokens SET expires_at = $1", vec![at(1).into()]).await;
+        world.clock.pass(DAY);
+        world.client().revoke_portal(from_service(revoke(PORTAL), None)).await.unwrap();
+        world.clock.pass(DAY);
+        world.service.sweep().await;
+        assert_eq!(count(world, "portal_tokens").await, 3, "the portal was revoked not longer than a day ago");
+        world.clock.pass(1);
+        world.service.sweep().await;
+        let left = world.rows("SELECT portal_uuid FROM portal_tokens").await;
+        let left: Vec<Uuid> = left.iter().map(|row| row.try_get("", "portal_uuid").unwrap()).collect();
+        assert_eq!(left, [other], "who has the portal sees that its token has expired");
     })
     .await;
 }

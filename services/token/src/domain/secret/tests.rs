@@ -21,7 +21,7 @@ fn plain(byte: u8) -> Plain {
 }
 
 fn found(gatekeeper: &Gatekeeper) -> Found {
-    let gate = gatekeeper.gate(&plain(1));
+    let gate = gatekeeper.gate(PORTAL, &plain(1));
     let secret = Secret { organization: ORGANIZATION, portal: PORTAL, gate, expires_at: Some(at(11)), ..stand_in() };
     Found { secret, portal_revoked: false }
 }
@@ -36,13 +36,18 @@ fn decide(found: Option<Found>, claim: Claim, plain: &Plain) -> Result<(), Refus
 fn a_gate_is_20_bits_under_the_key_in_use_and_opens_under_the_retiring_one() {
     let old = gatekeeper(&[("k1", 1)]);
     let new = gatekeeper(&[("k2", 2), ("k1", 1)]);
-    let (before, after) = (old.gate(&plain(1)), new.gate(&plain(1)));
+    let (before, after) = (old.gate(PORTAL, &plain(1)), new.gate(PORTAL, &plain(1)));
     assert!(before.bits < 1 << 20 && before.bits != after.bits);
     assert_eq!((before.key_id.as_str(), after.key_id.as_str()), ("k1", "k2"));
-    assert!(new.opens(&before, &plain(1)) && new.opens(&after, &plain(1)) && old.opens(&before, &plain(1)));
-    assert!(!new.opens(&before, &plain(2)));
-    assert!(!old.opens(&after, &plain(1)), "under a key that nobody has");
-    assert!(!old.opens(&Gate { key_id: "k9".into(), ..before.clone() }, &plain(1)));
+    assert!(
+        new.opens(&before, PORTAL, &plain(1))
+            && new.opens(&after, PORTAL, &plain(1))
+            && old.opens(&before, PORTAL, &plain(1))
+    );
+    assert!(!new.opens(&before, PORTAL, &plain(2)));
+    assert!(!new.opens(&before, Uuid::from_u128(9), &plain(1)), "at another portal");
+    assert!(!old.opens(&after, PORTAL, &plain(1)), "under a key that nobody has");
+    assert!(!old.opens(&Gate { key_id: "k9".into(), ..before.clone() }, PORTAL, &plain(1)));
     assert!(new.is_current(&after) && !new.is_current(&before));
 }
 
@@ -51,7 +56,7 @@ fn gates_spread_over_all_bits() {
     let gatekeeper = gatekeeper(&[("k1", 1)]);
     let (mut ones, mut zeros) = (0, 0);
     for byte in 0..=255 {
-        let bits = gatekeeper.gate(&plain(byte)).bits;
+        let bits = gatekeeper.gate(PORTAL, &plain(byte)).bits;
         ones |= bits;
         zeros |= !bits;
     }
