@@ -4,10 +4,12 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
+
+use http::StatusCode;
 
 /// How long a connection on which nothing is being answered is kept.
 const IDLE: Duration = Duration::from_mins(1);
@@ -16,18 +18,24 @@ const IDLE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     peer: IpAddr,
-    requests: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: AtomicUsize,
+    refused: AtomicBool,
 }
 
 impl Connection {
     /// A connection that `peer` opened. It and its service keep one clone each.
     pub(crate) fn of(peer: IpAddr) -> Self {
-        Self { peer, requests: Arc::default() }
+        Self { peer, seen: Arc::default() }
     }
 
     /// What the next request holds.
     pub(crate) fn begin(&self) -> Self {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.seen.requests.fetch_add(1, Ordering::Relaxed);
         self.clone()
     }
 
@@ -38,12 +46,24 @@ impl Connection {
 
     /// How many requests have begun.
     pub(crate) fn begun(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+        self.seen.requests.load(Ordering::Relaxed)
+    }
+
+    /// Learns from an answer: who was refused is suspect until an answer is good. Failures of ours say nothing.
+    pub(crate) fn judge(&self, status: StatusCode) {
+        if !status.is_server_error() {
+            self.seen.refused.store(status.is_client_error(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it takes [`Turns`](crate::turns::Turns).
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.seen.refused.load(Ordering::Relaxed)
     }
 
     /// Whether a request is being answered: it holds a clone beside those of the connection and its service.
     fn is_busy(&self) -> bool {
-        Arc::strong_count(&self.requests) > 2
+        Arc::strong_count(&self.seen) > 2
     }
 
     /// Completes when the connection has said nothing that matters for too long: no first request within `patience`, or

@@ -33,6 +33,7 @@ mod shell;
 mod site;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use config::{Config, Limits};
 pub use gateway::Gateway;

@@ -1,9 +1,17 @@
 //! The public listener. Our own loop, because `axum::serve` bounds neither headers, silence nor the number of connections.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::{Router, body::Body};
-use http::Request;
+use axum::{Router, body::Body, response::Response, routing::future::RouteFuture};
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -14,10 +22,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{either::Either, sync::CancellationToken};
 use tower::Service as _;
 
-use crate::{config::Limits, connection::Connection, gateway::Gateway};
+use crate::{config::Limits, connection::Connection, gateway::Gateway, turns::Turns};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 100;
@@ -36,6 +44,7 @@ pub(crate) fn start(gateway: &Gateway, tasks: &Tasks, listener: TcpListener) {
         router: gateway.router(),
         protocol: protocol(&limits, tasks),
         patience: limits.header_timeout,
+        turns: Turns::start(tasks),
     });
     let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (tasks, stop) = (tasks.clone(), tasks.stopping());
@@ -110,6 +119,7 @@ struct Server {
     router: Router,
     protocol: auto::Builder<Spawner>,
     patience: Duration,
+    turns: Turns,
 }
 
 impl Server {
@@ -120,14 +130,14 @@ impl Server {
             return;
         }
         let connection = Connection::of(peer.ip());
-        let service = Entry { router: self.router.clone(), connection: connection.clone() };
+        let service = Entry { router: self.router.clone(), connection: connection.clone(), turns: self.turns.clone() };
         let mut talk = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
         let mut watch = pin!(connection.silence(self.patience));
-        let mut leaving = false;
+        let (mut leaving, mut place) = (false, self.turns.place());
         loop {
             tokio::select! {
                 biased;
-                ended = talk.as_mut() => {
+                ended = poll_fn(|cx| place.poll(connection.is_suspect(), talk.as_mut(), cx)) => {
                     if let Err(error) = ended {
                         tracing::debug!(error, "a connection ended early");
                     }
@@ -151,15 +161,31 @@ impl Server {
 struct Entry {
     router: Router,
     connection: Connection,
+    turns: Turns,
 }
 
+type Answer = Result<Response, Infallible>;
+
 impl hyper::service::Service<Request<Incoming>> for Entry {
-    type Response = axum::response::Response;
-    type Error = std::convert::Infallible;
-    type Future = axum::routing::future::RouteFuture<std::convert::Infallible>;
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<RouteFuture<Infallible>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.connection.begin());
-        self.router.clone().call(request.map(Body::new))
+        let connection = self.connection.begin();
+        request.extensions_mut().insert(connection.clone());
+        let is_stream = request.version() == Version::HTTP_2;
+        let answer = self.router.clone().call(request.map(Body::new));
+        // An HTTP/1 answer is polled by its connection, in the connection's turn; those of HTTP/2 are tasks of their own.
+        if is_stream {
+            Either::Right(Box::pin(in_turn(answer, self.turns.clone(), connection)))
+        } else {
+            Either::Left(answer)
+        }
     }
+}
+
+async fn in_turn(answer: RouteFuture<Infallible>, turns: Turns, connection: Connection) -> Answer {
+    let (mut answer, mut place) = (pin!(answer), turns.place());
+    poll_fn(|cx| place.poll(connection.is_suspect(), answer.as_mut(), cx)).await
 }

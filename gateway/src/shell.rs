@@ -80,7 +80,9 @@ where
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             dialect.dress(headers);
             line.end(response.status());
-            drop(connection);
+            if let Some(connection) = connection {
+                connection.judge(response.status());
+            }
             Ok(response)
         })
     }

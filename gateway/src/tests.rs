@@ -14,6 +14,7 @@ mod script;
 mod sign_in;
 mod token_refusals;
 mod tokens;
+mod turns;
 
 use std::{net::SocketAddr, time::Duration};
 

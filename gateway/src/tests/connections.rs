@@ -15,7 +15,7 @@ use super::{CALL, World, code, header, rest_of, script::Plan};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-fn gated() -> (Arc<Semaphore>, Plan) {
+pub(super) fn gated() -> (Arc<Semaphore>, Plan) {
     let gate = Arc::new(Semaphore::new(0));
     (Arc::clone(&gate), Plan { gate: Some(gate), result: "{}", ..Plan::default() })
 }

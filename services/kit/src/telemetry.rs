@@ -1,8 +1,10 @@
 //! Logs and metrics. A log line is static lower-case text with values as fields; never a credential, a variable or a body.
 
 use std::{
-    io::{self, BufWriter, IsTerminal},
+    io::{self, BufWriter, IsTerminal, Write},
     str::FromStr,
+    thread,
+    time::Duration,
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -14,6 +16,9 @@ const LATENCY: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 /// The most log lines that wait to be written; more are dropped, so that a blocked log stops nobody.
 const MOST_LINES: usize = 16_384;
+
+/// How long the thread that writes lines rests after it has written some.
+const REST: Duration = Duration::from_millis(2);
 
 /// What was started.
 #[derive(Debug)]
@@ -59,10 +64,10 @@ pub enum StartError {
 /// Starts logging to standard error, filtered by `filter` (`tracing` directives), and collecting metrics.
 ///
 /// One thread writes the lines, many at once when there are many: a system call for each would cost a request more than
-/// most of what is done for it.
+/// most of what is done for it, and so would waking that thread for each.
 pub fn start(format: Format, filter: &str) -> Result<Telemetry, StartError> {
     let (lines, log) =
-        NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(BufWriter::new(io::stderr()));
+        NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(Gathering(BufWriter::new(io::stderr())));
     let registry = tracing_subscriber::registry().with(EnvFilter::new(filter));
     match format {
         Format::Text => {
@@ -74,4 +79,67 @@ pub fn start(format: Format, filter: &str) -> Result<Telemetry, StartError> {
     let metrics = PrometheusBuilder::new().set_buckets(&LATENCY)?.install_recorder()?;
     metrics::gauge!("portals_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(Telemetry { metrics, _log: log })
+}
+
+/// Rests after each flush, so that lines gather meanwhile. The thread that writes is flushed whenever no line waits; without
+/// the rest it is woken by nearly every one.
+#[derive(Debug)]
+struct Gathering<W>(W);
+
+impl<W: Write> Write for Gathering<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(REST);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, AtomicUsize, Ordering},
+        },
+        time::Instant,
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Counter {
+        bytes: Arc<AtomicUsize>,
+        flushes: Arc<AtomicU32>,
+    }
+
+    impl Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushes.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_gather_and_none_is_lost_at_the_end() {
+        let (counter, begun) = (Counter::default(), Instant::now());
+        let (mut lines, log) = NonBlockingBuilder::default().finish(Gathering(counter.clone()));
+        for _ in 0..1_000 {
+            lines.write_all(b"line\n").unwrap();
+            // The writing thread gets a chance to take each line by itself.
+            thread::yield_now();
+        }
+        drop(log);
+        let (flushes, took) = (counter.flushes.load(Ordering::Relaxed), begun.elapsed());
+        assert_eq!(counter.bytes.load(Ordering::Relaxed), 5_000);
+        assert!(REST * flushes.saturating_sub(2) <= took, "{flushes} times written in {took:?}");
+    }
 }

@@ -1,0 +1,113 @@
+//! Turns: connections whose last request was refused are served a few at a time, so that nobody has to stand behind all of
+//! them.
+//!
+//! The runtime polls ready tasks in the order in which they became ready. Sixty connections of garbage are sixty tasks before
+//! each step of a portal call, which takes several. Garbage is answered without waiting for anything, that is within a poll
+//! or two, so polls are what is rationed: a task of a *suspect* connection needs a turn for each. Whatever waits holds none.
+//!
+//! A spent turn can be taken again only when everything that is ready by then has been polled once: given back at once, it
+//! would be there for the next suspect in the runtime's queue, and all of them would pass before whoever stands behind.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    thread::available_parallelism,
+};
+
+use kit::boot::Tasks;
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
+use tokio_util::sync::PollSemaphore;
+
+/// The turns of a gateway. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns {
+    free: Arc<Semaphore>,
+    spent: UnboundedSender<OwnedSemaphorePermit>,
+}
+
+impl Turns {
+    /// As many as there are processors: fewer would leave one idle while suspects alone want something.
+    pub(crate) fn start(tasks: &Tasks) -> Self {
+        let processors = available_parallelism().map_or(1, usize::from);
+        let (turns, spent) = Self::of(processors);
+        tasks.spawn(give_back(spent));
+        turns
+    }
+
+    /// `count` turns, and where those come that are spent.
+    fn of(count: usize) -> (Self, UnboundedReceiver<OwnedSemaphorePermit>) {
+        let (spent, given_back) = unbounded_channel();
+        (Self { free: Arc::new(Semaphore::new(count)), spent }, given_back)
+    }
+
+    /// Where one task waits for its turns.
+    pub(crate) fn place(&self) -> Place {
+        Place { turns: PollSemaphore::new(Arc::clone(&self.free)), spent: self.spent.clone(), stands: false }
+    }
+}
+
+/// Gives spent turns back, until nobody is left who could spend any.
+async fn give_back(mut spent: UnboundedReceiver<OwnedSemaphorePermit>) {
+    let mut turns = Vec::new();
+    while spent.recv_many(&mut turns, usize::MAX).await > 0 {
+        to_the_end_of_the_queue().await;
+        turns.clear();
+    }
+}
+
+/// Lets everything run once that is ready. Tokio's own `yield_now` also waits for the next look at the sockets, which comes
+/// late on a busy machine.
+async fn to_the_end_of_the_queue() {
+    let mut queued = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut queued, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Where one task waits for its turns.
+#[derive(Debug)]
+pub(crate) struct Place {
+    turns: PollSemaphore,
+    spent: UnboundedSender<OwnedSemaphorePermit>,
+    /// Whether it has asked for a turn that hasn't come yet.
+    stands: bool,
+}
+
+impl Place {
+    /// Polls `work`: at once, or, if its connection is `suspect`, when the turn has come. What wakes the work until then isn't
+    /// lost, because it is polled then.
+    pub(crate) fn poll<F: Future>(
+        &mut self,
+        suspect: bool,
+        work: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        // A turn that was asked for comes even if the connection isn't suspect any more; left alone, it would be nobody's.
+        if !suspect && !self.stands {
+            return work.poll(cx);
+        }
+        self.stands = true;
+        let Poll::Ready(turn) = self.turns.poll_acquire(cx) else { return Poll::Pending };
+        self.stands = false;
+        let polled = work.poll(cx);
+        if let Some(turn) = turn {
+            // When nobody gives turns back any more, the turn is free at once.
+            let _given_back = self.spent.send(turn);
+        }
+        polled
+    }
+}
