@@ -32,7 +32,7 @@ pub(crate) async fn call(
 ) -> Result<Response, Error> {
     let operation_name = query::parameter(request.uri().query(), "operation_name").filter(|name| !name.is_empty());
     let variables_json = body::read(request, gateway.call_bounds()).await?;
-    json::object(&variables_json, MOST_DEPTH).map_err(Error::NotAnObject)?;
+    json::text(&variables_json, MOST_DEPTH).map_err(Error::NotAnObject)?;
     arrival.require_credential(Realm::Portal)?;
     // A path that can't be decoded names no portal, like any other unknown name: the empty one.
     let (organization, portal) = path.map(|Path(names)| names).unwrap_or_default();

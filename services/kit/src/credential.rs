@@ -234,7 +234,26 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_reader_panic(text in "\\PC{0,80}") {
-            let _ = Plain::parse(&text);
+            prop_assert!(Plain::parse(&text).is_err());
+        }
+
+        #[test]
+        fn what_looks_like_a_credential_is_one_with_its_checksum_only(
+            prefix in "[a-z0-9é_]{0,12}(pat|ps|ua|cs|se|xx)_?",
+            rest in "[0-9A-Za-z]{41,54}|[0-9A-Zé]{43}|[0-9A-Za-z]{52}",
+        ) {
+            let body = format!("{prefix}{rest}");
+            let sealed = format!("{body}{}", checksum_of(&body));
+            match Plain::parse(&sealed) {
+                Ok(plain) => {
+                    prop_assert_eq!(plain.expose(), &sealed);
+                    prop_assert_eq!(plain.last_four(), &sealed[sealed.len() - 4..]);
+                    prop_assert_eq!(plain.selector().map(str::len), (plain.kind() == Kind::Secret).then_some(SELECTOR));
+                    let other = format!("{body}{}", checksum_of(&sealed));
+                    prop_assert!(other == sealed || Plain::parse(&other) == Err(Malformed::Checksum));
+                }
+                Err(fault) => prop_assert_eq!(fault, Malformed::Form),
+            }
         }
     }
 }

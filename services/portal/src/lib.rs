@@ -11,6 +11,8 @@ mod compiler;
 mod config;
 mod domain;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod graphql;
 mod rpc;
 mod service;

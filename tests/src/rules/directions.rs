@@ -3,7 +3,7 @@
 use super::tree::{self, Source};
 
 /// What each crate of ours may depend on. Services never depend on each other; nobody depends on `portals` and `suite`.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("contracts", &[]),
     ("kit", &[]),
     ("bed", &["kit"]),
@@ -12,6 +12,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("pipelines", &["kit"]),
     ("gateway", &["contracts", "kit"]),
     ("portals", &["contracts", "kit", "token", "portal", "pipelines", "gateway"]),
+    ("fuzz", &["kit", "portal"]),
     ("suite", &["contracts", "kit", "token", "portal", "pipelines", "gateway"]),
 ];
 

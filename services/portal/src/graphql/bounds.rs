@@ -7,6 +7,7 @@ use apollo_compiler::{
     ast::{Definition, DirectiveList, Document, FragmentDefinition, Selection},
     parser::{Parser, SourceSpan},
 };
+use apollo_parser::{Lexer, TokenKind};
 
 use super::finding::Finding;
 
@@ -19,6 +20,8 @@ const MOST_FRAGMENTS: usize = 50;
 const MOST_DIRECTIVES: usize = 5;
 /// Fields once fragments are expanded: spreads of spreads double with each level while the text grows by a line.
 const MOST_FIELDS: usize = 10_000;
+/// Bytes of all operations, each with the fragments that it reaches: each is checked, kept and sent with its own.
+const MOST_EXPANDED: usize = 4 * MOST_BYTES;
 /// Nesting of brackets of any kind while parsing; beyond what [`MOST_DEPTH`] and values could need.
 const MOST_NESTING: usize = 128;
 
@@ -27,11 +30,12 @@ pub(super) fn parse(text: &str) -> Result<Document, Vec<Finding>> {
     if text.len() > MOST_BYTES {
         return Err(vec![over("bytes", text.len(), MOST_BYTES)]);
     }
-    let mut parser = Parser::new().token_limit(MOST_TOKENS).recursion_limit(MOST_NESTING);
-    let parsed = parser.parse_ast(text, "query");
-    if parser.tokens_reached() >= MOST_TOKENS {
+    if tokens(text) > MOST_TOKENS {
         return Err(vec![Finding::whole(format!("The document has more than {MOST_TOKENS} tokens"))]);
     }
+    // The parser's own count of tokens has spaces, commas and comments in it, which are none to GraphQL.
+    let mut parser = Parser::new().token_limit(MOST_BYTES + 2).recursion_limit(MOST_NESTING);
+    let parsed = parser.parse_ast(text, "query");
     if parser.recursion_reached() >= MOST_NESTING {
         return Err(vec![Finding::whole(format!("The document is nested deeper than {MOST_DEPTH} levels"))]);
     }
@@ -39,6 +43,17 @@ pub(super) fn parse(text: &str) -> Result<Document, Vec<Finding>> {
         .map_err(|faults| Finding::of(&faults.errors).into_iter().map(|(_, finding)| finding).collect::<Vec<_>>())?;
     let findings = Check::new(&document).run();
     if findings.is_empty() { Ok(document) } else { Err(findings) }
+}
+
+/// How many tokens there are (GraphQL specification §2.1.6), up to the first that is one too many.
+fn tokens(text: &str) -> usize {
+    let ignored = |kind| matches!(kind, TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma | TokenKind::Eof);
+    let tokens = Lexer::new(text).filter(|token| token.as_ref().is_ok_and(|token| !ignored(token.kind())));
+    tokens.take(MOST_TOKENS + 1).count()
+}
+
+fn length(of: Option<SourceSpan>) -> usize {
+    of.map_or(0, |span| span.node_len())
 }
 
 fn over(what: &str, count: usize, most: usize) -> Finding {
@@ -51,10 +66,16 @@ struct Extent {
     depth: usize,
     fields: usize,
     roots: usize,
+    /// The fragments that it reaches: a bit for each.
+    fragments: u64,
 }
+
+// A bit for each fragment.
+const _: () = assert!(MOST_FRAGMENTS <= 64);
 
 impl Extent {
     fn add(&mut self, other: Self) {
+        self.fragments |= other.fragments;
         self.depth = self.depth.max(other.depth);
         self.fields = self.fields.saturating_add(other.fields);
         self.roots = self.roots.saturating_add(other.roots);
@@ -63,23 +84,28 @@ impl Extent {
 
 struct Check<'a> {
     document: &'a Document,
-    fragments: HashMap<&'a str, &'a Node<FragmentDefinition>>,
+    /// Each with its bit.
+    fragments: HashMap<&'a str, (u64, &'a Node<FragmentDefinition>)>,
     /// `None` while a fragment is being measured: to meet one then is a cycle.
     measured: HashMap<&'a str, Option<Extent>>,
     aliases: usize,
+    /// Bytes of the operations so far, each with its fragments.
+    expanded: usize,
     findings: Vec<Finding>,
 }
 
 impl<'a> Check<'a> {
     fn new(document: &'a Document) -> Self {
-        let fragments = document.definitions.iter().filter_map(Definition::as_fragment_definition);
-        let fragments = fragments.map(|fragment| (fragment.name.as_str(), fragment)).collect();
-        Self { document, fragments, measured: HashMap::new(), aliases: 0, findings: Vec::new() }
+        let bits = (0..u64::BITS).map(|number| 1 << number);
+        let fragments = document.definitions.iter().filter_map(Definition::as_fragment_definition).zip(bits);
+        let fragments = fragments.map(|(fragment, bit)| (fragment.name.as_str(), (bit, fragment))).collect();
+        Self { document, fragments, measured: HashMap::new(), aliases: 0, expanded: 0, findings: Vec::new() }
     }
 
     fn run(mut self) -> Vec<Finding> {
-        if self.fragments.len() > MOST_FRAGMENTS {
-            return vec![over("fragments", self.fragments.len(), MOST_FRAGMENTS)];
+        let fragments = self.document.definitions.iter().filter_map(Definition::as_fragment_definition).count();
+        if fragments > MOST_FRAGMENTS {
+            return vec![over("fragments", fragments, MOST_FRAGMENTS)];
         }
         for definition in &self.document.definitions {
             self.directives(definition.location(), definition.directives());
@@ -91,6 +117,7 @@ impl<'a> Check<'a> {
                     self.walk(&operation.selection_set);
                     let extent = self.measure(&operation.selection_set);
                     self.judge(operation.location(), extent);
+                    self.expanded += length(operation.location()) + self.length_of(extent.fragments);
                 }
                 Definition::FragmentDefinition(fragment) => {
                     self.walk(&fragment.selection_set);
@@ -102,7 +129,16 @@ impl<'a> Check<'a> {
         if self.aliases > MOST_ALIASES {
             self.findings.push(over("aliases", self.aliases, MOST_ALIASES));
         }
+        if self.expanded > MOST_EXPANDED {
+            self.findings.push(over("bytes once each operation has its fragments", self.expanded, MOST_EXPANDED));
+        }
         self.findings
+    }
+
+    /// Bytes of the fragments that have these bits.
+    fn length_of(&self, fragments: u64) -> usize {
+        let reached = self.fragments.values().filter(|(bit, _)| fragments & bit != 0);
+        reached.map(|(_, fragment)| length(fragment.location())).sum()
     }
 
     /// Looks at each selection as written, fragments not expanded.
@@ -132,7 +168,7 @@ impl<'a> Check<'a> {
             extent.add(match selection {
                 Selection::Field(field) => {
                     let inner = self.measure(&field.selection_set);
-                    Extent { depth: inner.depth + 1, fields: inner.fields.saturating_add(1), roots: 1 }
+                    Extent { depth: inner.depth + 1, fields: inner.fields.saturating_add(1), roots: 1, ..inner }
                 }
                 Selection::FragmentSpread(spread) => self.spread(&spread.fragment_name, spread.location()),
                 Selection::InlineFragment(inline) => self.measure(&inline.selection_set),
@@ -151,9 +187,10 @@ impl<'a> Check<'a> {
             None => {}
         }
         // A fragment that doesn't exist is validation's to report.
-        let Some(fragment) = self.fragments.get(name).copied() else { return Extent::default() };
+        let Some((bit, fragment)) = self.fragments.get(name).copied() else { return Extent::default() };
         self.measured.insert(name, None);
-        let extent = self.measure(&fragment.selection_set);
+        let mut extent = self.measure(&fragment.selection_set);
+        extent.fragments |= bit;
         self.measured.insert(name, Some(extent));
         extent
     }

@@ -4,6 +4,13 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 use apollo_compiler::validation::Valid;
 
+/// What diagnostics call the file.
+const NAME: &str = "schema.graphql";
+
+/// A directive that is built in (GraphQL specification, §3.13.5) and that the compiler doesn't know, so that schemas may
+/// use it without defining it.
+const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT";
+
 /// A valid schema. Clones share it.
 #[derive(Clone)]
 pub struct Schema(Arc<Valid<apollo_compiler::Schema>>);
@@ -22,10 +29,14 @@ pub struct BadSchema(String);
 impl Schema {
     /// Reads a schema in the schema definition language.
     pub fn parse(sdl: &str) -> Result<Self, BadSchema> {
-        match apollo_compiler::Schema::parse_and_validate(sdl, "schema.graphql") {
-            Ok(schema) => Ok(Self(Arc::new(schema))),
-            Err(faults) => Err(BadSchema(faults.errors.to_string())),
-        }
+        let faults = match apollo_compiler::Schema::parse_and_validate(sdl, NAME) {
+            Ok(schema) => return Ok(Self(Arc::new(schema))),
+            Err(faults) => faults.errors,
+        };
+        let with_one_of = apollo_compiler::Schema::builder().parse(sdl, NAME).parse(ONE_OF, "built-in.graphql");
+        let read = with_one_of.build().and_then(apollo_compiler::Schema::validate);
+        // Whatever else is wrong is wrong without it, too.
+        read.ok().map(|schema| Self(Arc::new(schema))).ok_or_else(|| BadSchema(faults.to_string()))
     }
 }
 
@@ -34,5 +45,31 @@ impl Deref for Schema {
 
     fn deref(&self) -> &Self::Target {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_is_built_in_and_may_be_defined() {
+        let sdl = "type Query { a(in: In): Int } input In @oneOf { a: Int b: Int }";
+        for sdl in [sdl.to_owned(), format!("{sdl} {ONE_OF}")] {
+            let schema = Schema::parse(&sdl).unwrap();
+            assert!(schema.get_input_object("In").unwrap().directives.has("oneOf"));
+        }
+    }
+
+    #[test]
+    fn other_directives_and_faults_are_reported() {
+        for (sdl, fault) in [
+            ("type Query { a: Int @nope }", "nope"),
+            ("type Query { a: Nope } input In @oneOf { a: Int }", "Nope"),
+            ("input In @oneOf { a: Int }", "query"),
+        ] {
+            let message = Schema::parse(sdl).unwrap_err().to_string();
+            assert!(message.contains(fault), "{message}");
+        }
     }
 }

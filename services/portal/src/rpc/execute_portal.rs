@@ -24,7 +24,7 @@ pub(super) async fn handle(
 ) -> Result<ExecutePortalResponse, Error> {
     let caller = service.caller(&request);
     let ExecutePortalRequest { organization, portal, operation_name, variables_json } = request.into_inner();
-    let given = json::object(&variables_json, MOST_DEPTH)?;
+    let given = json::text(&variables_json, MOST_DEPTH)?;
     let (callable, verdict) = service.authenticate(&caller, &organization, &portal).await?;
     let viewer = service.viewer(&verdict, &callable).await?;
     service.check_address(&caller, &callable, &verdict).await?;
@@ -37,9 +37,10 @@ pub(super) async fn handle(
         let undeclared = |name| Violation::new(name, "is not declared by the operation");
         return Err(Error::Invalid(coerced.ignored.into_iter().map(undeclared).collect()));
     }
+    let variables = coerced.read().map_err(Error::Invalid)?;
     let _permit =
         callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
-    let run = operation.prepared.run(coerced.variables, viewer);
+    let run = operation.prepared.run(variables, viewer);
     let result_json = service.within_time(run).await?;
     Ok(ExecutePortalResponse { result_json, ignored_variables: coerced.ignored })
 }

@@ -1,4 +1,8 @@
-use std::sync::{Arc, Mutex};
+mod arbitrary;
+mod figures;
+mod hostile;
+
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
 use serde_json::Map;
@@ -47,8 +51,9 @@ impl Prepared for Recorded {
 }
 
 fn compile(text: &str) -> (Result<Document, Vec<Finding>>, Vec<String>) {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(SDL).unwrap());
     let recorder = Recorder::default();
-    let compiled = Document::compile(text, &Schema::parse(SDL).unwrap(), &recorder);
+    let compiled = Document::compile(text, &SCHEMA, &recorder);
     (compiled, recorder.0.into_inner().unwrap())
 }
 
@@ -106,6 +111,8 @@ fn each_limit_is_named() {
     let roots: String = (0..31).map(|n| format!("a{n}: old ")).collect();
     let fragments: String = (0..51).map(|n| format!("fragment F{n} on Build {{ url }} ")).collect();
     let deep = format!("{{ pipeline {}{} }}", "{ self ".repeat(15), "}".repeat(15));
+    let shared = format!("fragment F on Pipeline {{ {} }} ", "name ".repeat(1000))
+        + &(0..60).map(|n| format!("query Q{n} {{ pipeline {{ ...F }} }} ")).collect::<String>();
     let bomb: String = (0..40).map(|n| format!("fragment F{n} on Pipeline {{ ...F{0} ...F{0} }} ", n + 1)).collect();
     let bomb = format!("{{ pipeline {{ ...F0 }} }} {bomb} fragment F40 on Pipeline {{ name }}");
     for (text, limit) in [
@@ -116,6 +123,7 @@ fn each_limit_is_named() {
         (format!("{{ build {{ url }} }} {fragments}"), "51 fragments; at most 50"),
         (deep, "16 levels of fields; at most 15"),
         (bomb, "fields; at most 10000"),
+        (shared, "bytes once each operation has its fragments; at most 262144"),
     ] {
         assert!(messages(&text).contains(limit), "{limit}: {}", messages(&text));
     }
