@@ -12,7 +12,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 
-use crate::{built_in::BuiltIn, failure::Failure, roles::Roles};
+use crate::{
+    built_in::{BuiltIn, Directory},
+    failure::Failure,
+    roles::Roles,
+};
 
 /// How long a stop waits for what is under way.
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
@@ -140,9 +144,10 @@ impl Parts {
         let migrated = database.require_schema::<pipelines::Migrator>().await;
         migrated.map_err(|error| Failure::because("pipelines database", error))?;
         let settings = pipelines::Settings { public_url: config.public_url.clone(), ..pipelines::Settings::default() };
-        let pipelines = pipelines::Api::new(database, ambient.clone(), settings);
-        let built_in = Arc::new(BuiltIn(pipelines.clone()));
         let token = self.token_peer(config.token_url.as_deref())?;
+        let directory = Arc::new(Directory::new(token.clone(), config.service_key.clone()));
+        let pipelines = pipelines::Api::new(database, directory, ambient.clone(), settings);
+        let built_in = Arc::new(BuiltIn(pipelines.clone()));
         let opened = portal::Service::open(config.clone(), ambient.clone(), token, built_in, tasks).await;
         self.portal = Some(opened.map_err(|error| Failure::because("can't start", error))?);
         self.pipelines = Some(pipelines);

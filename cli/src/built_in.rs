@@ -1,10 +1,14 @@
 //! The built-in API as the portal service sees it: the one place that knows both.
 
+mod directory;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use portal::graphql;
 use serde_json::{Map, Value};
+
+pub(crate) use directory::Directory;
 
 /// The pipelines API as an upstream in this process.
 pub(crate) struct BuiltIn(pub(crate) pipelines::Api);
@@ -32,8 +36,10 @@ impl graphql::Embedded for BuiltIn {
         operation: Option<&str>,
         variables: Map<String, Value>,
         viewer: graphql::Viewer,
-    ) -> Bytes {
-        self.0.query(document, operation, variables, convert(viewer)).await
+    ) -> graphql::Answer {
+        let answer = self.0.query(document, operation, variables, convert(viewer)).await;
+        let pipelines::Answer { json, executed, requested, actual } = answer;
+        graphql::Answer { json, executed, requested_complexity: requested, actual_complexity: actual }
     }
 }
 

@@ -4,7 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
-use kit::grpc::{Caller, ServiceKey};
+use kit::{
+    credential::{Kind, Plain},
+    grpc::{Caller, ServiceKey},
+};
 use tonic::metadata::AsciiMetadataValue;
 
 use crate::{
@@ -83,14 +86,22 @@ impl FromRequestParts<Gateway> for Arrival {
     }
 }
 
-/// The header as it came. `None` also if there are two, or one that can't be a credential: the service then refuses.
+/// The header as it came. `None` also if there are two, or one that can't be a credential: the service then refuses. So it is
+/// for a session, which counts as the console's cookie only: who can read one out of a browser shall have no use for it.
 fn authorization(headers: &HeaderMap) -> Option<AsciiMetadataValue> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().filter(|value| value.len() <= MOST_CREDENTIAL_BYTES)?;
     if values.next().is_some() {
         return None;
     }
-    value.to_str().ok()?.parse().ok()
+    let text = value.to_str().ok().filter(|text| !is_session(text))?;
+    text.parse().ok()
+}
+
+/// Whether that is the `Authorization` of a session.
+pub(crate) fn is_session(authorization: &str) -> bool {
+    let token = authorization.split_once(' ').map_or(authorization, |(_, token)| token).trim();
+    Plain::parse(token).is_ok_and(|plain| plain.kind() == Kind::Session)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -37,25 +37,51 @@ pub(crate) enum Media {
 
 /// Reads a body that must be announced as JSON unless it is empty: 415, then 413.
 pub(crate) async fn read(request: Request, bounds: Bounds) -> Result<Bytes, Error> {
-    read_as(request, bounds, |media| media == Media::Json, "application/json").await
+    read_as(request, bounds, |headers| announced(headers) == Some(Media::Json), "application/json").await
 }
 
 /// Reads a form. See [`read`].
 pub(crate) async fn read_form(request: Request, bounds: Bounds) -> Result<Bytes, Error> {
-    read_as(request, bounds, |media| media == Media::Form, "application/x-www-form-urlencoded").await
+    let wanted = "application/x-www-form-urlencoded";
+    read_as(request, bounds, |headers| announced(headers) == Some(Media::Form), wanted).await
 }
 
 /// Reads JSON or a form, and says which; an empty body that isn't announced counts as JSON. See [`read`].
 pub(crate) async fn read_either(request: Request, bounds: Bounds) -> Result<(Media, Bytes), Error> {
     let media = announced(request.headers()).unwrap_or(Media::Json);
     let wanted = "application/json or application/x-www-form-urlencoded";
-    Ok((media, read_as(request, bounds, |_| true, wanted).await?))
+    Ok((media, read_as(request, bounds, |headers| announced(headers).is_some(), wanted).await?))
+}
+
+/// The types that gRPC-Web announces, without parameters as its clients write them; the last two are base64.
+const GRPC_WEB: [&str; 4] = [
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+];
+
+/// Reads a call of gRPC-Web; an empty one must be announced, too. See [`read`].
+pub(crate) async fn read_grpc_web(request: Request, bounds: Bounds) -> Result<Bytes, Error> {
+    let wanted = "application/grpc-web+proto";
+    let is_announced = is_grpc_web(request.headers());
+    let body = read_as(request, bounds, is_grpc_web, wanted).await?;
+    if is_announced { Ok(body) } else { Err(Error::UnsupportedMediaType(wanted)) }
+}
+
+fn is_grpc_web(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| GRPC_WEB.iter().any(|media| value == media))
+}
+
+/// Whether the body is announced as base64.
+pub(crate) fn is_base64(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| GRPC_WEB.iter().skip(2).any(|media| value == media))
 }
 
 async fn read_as(
     request: Request,
     bounds: Bounds,
-    is_taken: impl FnOnce(Media) -> bool,
+    is_taken: impl FnOnce(&HeaderMap) -> bool,
     wanted: &'static str,
 ) -> Result<Bytes, Error> {
     let (parts, body) = request.into_parts();
@@ -63,7 +89,7 @@ async fn read_as(
     if hint.exact() == Some(0) {
         return Ok(Bytes::new());
     }
-    let is_taken = announced(&parts.headers).is_some_and(is_taken);
+    let is_taken = is_taken(&parts.headers);
     let mut body = Incoming { body, is_taken, wanted, most: bounds.bytes };
     let read = match body.admit(hint.lower()) {
         Ok(()) => tokio::time::timeout(bounds.patience, body.gather()).await.unwrap_or(Err(Error::BodyTimeout)),

@@ -8,6 +8,8 @@ use kit::{
     grpc::ServiceKey,
 };
 
+use crate::cors::Origins;
+
 /// The least room for headers that an HTTP/1 connection can be given.
 const LEAST_HEADER_BYTES: usize = 8 << 10;
 
@@ -28,21 +30,21 @@ pub struct Config {
     pub admin_listen: Option<String>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Networks,
+    /// The origins, beside our own, whose pages may call by gRPC-Web.
+    pub allowed_origins: Origins,
     /// How much a stranger may use.
     pub limits: Limits,
 }
 
 /// How much a stranger may use.
-///
-/// `upstream_body_bytes` belongs to a route that isn't served yet (`/upstreams`). It is read from now on, so that no
-/// installation has to learn it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The body of a portal call, in bytes.
     pub call_body_bytes: usize,
     /// The body of a REST or GraphQL request, in bytes.
     pub rest_body_bytes: usize,
-    /// The body of a request that stores an upstream with its schema, in bytes.
+    /// The body of a request that stores an upstream with its schema, in bytes. Longer than `rest_body_bytes` only for those
+    /// whose token counts.
     pub upstream_body_bytes: usize,
     /// The body of a request for a token or a code, or of a form of the console, in bytes.
     pub auth_body_bytes: usize,
@@ -89,14 +91,23 @@ impl Config {
         let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key));
         let admin_listen = settings.optional("ADMIN__LISTEN");
         let trusted_proxies = settings.optional("HTTP__TRUSTED_PROXIES").unwrap_or_default();
+        let allowed_origins = settings.optional("CORS__ALLOWED_ORIGINS").unwrap_or_default();
         let limits = limits(&mut settings);
         let shown = settings.finish()?;
         // Without a key there was a problem, so that `finish` failed.
         let service_key = service_key.ok_or_else(|| Problems(Vec::new()))?;
-        Ok((
-            Self { listen, public_url, service_key, token_url, portal_url, admin_listen, trusted_proxies, limits },
-            shown,
-        ))
+        let config = Self {
+            listen,
+            public_url,
+            service_key,
+            token_url,
+            portal_url,
+            admin_listen,
+            trusted_proxies,
+            allowed_origins,
+            limits,
+        };
+        Ok((config, shown))
     }
 }
 
@@ -150,8 +161,8 @@ mod tests {
     fn what_is_not_set_has_the_limits_of_the_specification() {
         let (config, shown) = read(&[]).unwrap();
         assert_eq!((config.public_url.as_str(), config.limits), ("https://portals.example", Limits::default()));
-        assert!(config.trusted_proxies.is_empty() && config.token_url.is_none());
-        assert_eq!(shown.len(), 16);
+        assert!(config.trusted_proxies.is_empty() && config.token_url.is_none() && config.allowed_origins.is_empty());
+        assert_eq!(shown.len(), 17);
         assert!(!format!("{shown:?}{config:?}").contains("kkk"));
     }
 
@@ -188,13 +199,14 @@ mod tests {
             ("GATEWAY_TOKEN__URL", "ftp://token"),
             ("GATEWAY_PORTAL__URL", "https://portal:1"),
             ("GATEWAY_PUBLIC__URL", "https://portals.example/console"),
+            ("GATEWAY_CORS__ALLOWED_ORIGINS", "https://app.example.com,*"),
             ("GATEWAY_LIMITS__HEADER_BYTES", "100"),
             ("GATEWAY_LIMITS__IN_FLIGHT", "0"),
             ("GATEWAY_LIMITS__BODY_TIMEOUT_MS", "0"),
             ("GATEWAY_NO__SUCH", "1"),
         ])
         .unwrap_err();
-        assert_eq!(problems.len(), 7, "{problems:?}");
+        assert_eq!(problems.len(), 8, "{problems:?}");
         let Problems(problems) = Config::read(&Environment::new()).unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
     }

@@ -63,6 +63,12 @@ pub(crate) enum Error {
     /// A form that wasn't sent by a page of ours.
     #[error("This form wasn't sent by a page of this site. Please open {0}/console/ and try again")]
     ForeignForm(String),
+    /// A session that a page of another site, or no page, would act with.
+    #[error("Only pages of {0} may act with a session. Others send an API access token in the Authorization header")]
+    ForeignOrigin(String),
+    /// A browser asks whether a page of another origin may call.
+    #[error("Pages of this origin may not call")]
+    ForeignPreflight,
     /// A sign-in where the session would travel in the clear.
     #[error(
         "Signing in is off: {0} is plain HTTP, over which anybody on the way could take the session. Whoever runs this \
@@ -110,7 +116,9 @@ impl Error {
             | Self::InvalidParameter(..)
             | Self::InvalidRequest(_)
             | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
-            Self::ForeignForm(_) | Self::InsecureSite(_) => StatusCode::FORBIDDEN,
+            Self::ForeignForm(_) | Self::ForeignOrigin(_) | Self::ForeignPreflight | Self::InsecureSite(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal, _) => {
@@ -135,6 +143,7 @@ impl Error {
             Self::InvalidRequest(_) => "invalid_request",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::ForeignForm(_) => "foreign_form",
+            Self::ForeignOrigin(_) | Self::ForeignPreflight => "foreign_origin",
             Self::InsecureSite(_) => "insecure_site",
             Self::Invalid(_) => "validation_failed",
             Self::Unauthenticated(challenge) => challenge.code(),

@@ -20,7 +20,10 @@ use kit::{
     error::Code,
     grpc::{MOST_PAGE_BYTES, MOST_RESULT_BYTES, Peer, Refusal},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, SemaphorePermit},
+};
 use tonic::{Response, Status};
 
 use crate::{
@@ -44,6 +47,8 @@ struct Inner {
     config: Config,
     ambient: Ambient,
     site: Site,
+    token: Peer,
+    portal: Peer,
     tokens: TokenServiceClient<Peer>,
     credentials: CredentialServiceClient<Peer>,
     directory: DirectoryServiceClient<Peer>,
@@ -64,10 +69,12 @@ impl Gateway {
             tokens: TokenServiceClient::new(token.clone()),
             credentials: CredentialServiceClient::new(token.clone()),
             directory: DirectoryServiceClient::new(token.clone()),
-            sessions: SessionServiceClient::new(token),
+            sessions: SessionServiceClient::new(token.clone()),
+            token,
             // A page of a hundred portals with large documents is more than tonic's usual 4 MiB.
             registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
-            execution: ExecutionServiceClient::new(portal).max_decoding_message_size(MOST_RESULT_BYTES),
+            execution: ExecutionServiceClient::new(portal.clone()).max_decoding_message_size(MOST_RESULT_BYTES),
+            portal,
             in_flight,
             config,
         }))
@@ -126,6 +133,11 @@ impl Gateway {
         self.0.execution.clone()
     }
 
+    /// The service that has the RPC at `path`.
+    pub(crate) fn peer_of(&self, path: &str) -> Peer {
+        if path.starts_with("/portals.registry.") { self.0.portal.clone() } else { self.0.token.clone() }
+    }
+
     /// The bounds of a portal call's body.
     pub(crate) fn call_bounds(&self) -> Bounds {
         let limits = &self.config().limits;
@@ -136,6 +148,12 @@ impl Gateway {
     pub(crate) fn rest_bounds(&self) -> Bounds {
         let limits = &self.config().limits;
         Bounds { bytes: limits.rest_body_bytes, patience: limits.body_timeout }
+    }
+
+    /// The bounds of a body that may hold an upstream's schema.
+    pub(crate) fn upstream_bounds(&self) -> Bounds {
+        let limits = &self.config().limits;
+        Bounds { bytes: limits.upstream_body_bytes, patience: limits.body_timeout }
     }
 
     /// The bounds of the body of a request for a token or a code, and of the console's forms.
@@ -151,9 +169,15 @@ impl Gateway {
             Ok(names) => return Ok(names),
             Err(faults) => faults,
         };
+        self.require_token(arrival).await?;
+        Err(faults)
+    }
+
+    /// Refuses who has no API access token that counts.
+    pub(crate) async fn require_token(&self, arrival: &Arrival) -> Result<(), Error> {
         let request = self.request(arrival, GetApiTokenRequest {}, DEADLINE);
         self.call(Realm::Api, arrival, self.directory().get_api_token(request)).await?;
-        Err(faults)
+        Ok(())
     }
 
     /// A request of an RPC on the client's behalf.
@@ -176,8 +200,13 @@ impl Gateway {
         arrival: &Arrival,
         rpc: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<Response<T>, Error> {
-        let _place = self.0.in_flight.try_acquire().map_err(|_full| Error::Overloaded)?;
+        let _place = self.place()?;
         rpc.await.map_err(|status| refused(realm, arrival, &status))
+    }
+
+    /// Room for one RPC, until it is dropped.
+    pub(crate) fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.0.in_flight.try_acquire().map_err(|_full| Error::Overloaded)
     }
 }
 

@@ -19,7 +19,9 @@ mod client;
 mod config;
 mod connection;
 mod console;
+mod cors;
 mod error;
+mod forward;
 mod gateway;
 mod line;
 mod members;
@@ -36,4 +38,5 @@ mod tests;
 mod turns;
 
 pub use config::{Config, Limits};
+pub use cors::{NoOrigin, Origins};
 pub use gateway::Gateway;

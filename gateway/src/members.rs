@@ -83,6 +83,14 @@ impl Members {
         }
     }
 
+    /// An object that may be absent, but not null.
+    pub(crate) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.take(name)? {
+            Value::Object(members) => Some(members),
+            _ => self.refuse(name, "must be an object"),
+        }
+    }
+
     /// Refuses the member `name`, if it is given, unless it is `same`.
     pub(crate) fn forbid_unless(&mut self, name: &str, same: &Value, why: &str) {
         if self.take(name).is_some_and(|value| value != *same) {

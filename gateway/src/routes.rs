@@ -3,6 +3,7 @@
 mod access_token;
 mod api_access_tokens;
 mod api_settings;
+mod assertion_keys;
 mod call_portal;
 mod codes;
 mod console;
@@ -10,6 +11,7 @@ mod credentials;
 mod execute_query;
 mod fallback;
 mod form;
+mod grpc_web;
 mod live_tokens;
 mod members;
 mod organizations;
@@ -20,7 +22,10 @@ mod root;
 mod secrets;
 mod service_tokens;
 mod tokens;
+mod upstreams;
 mod user;
+mod validate;
+mod versions;
 
 use axum::{
     Router,
@@ -32,8 +37,9 @@ use crate::{gateway::Gateway, shell::Shell};
 
 /// Every route of the public API.
 pub(crate) fn router(gateway: &Gateway) -> Router {
-    Table::of(gateway)
+    let table = Table::of(gateway)
         .at("/", get(root::greet))
+        .at("/.well-known/jwks.json", get(assertion_keys::show))
         .at("/organizations/{org}/portals/{portal}", post(call_portal::call))
         .at("/organizations/{org}/portals/{portal}/codes", post(codes::create))
         .at("/organizations/{org}/portals/{portal}/tokens", post(tokens::exchange))
@@ -51,6 +57,11 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         .at("/v2/organizations/{org}/members/{uuid}", get(members::show).patch(members::update).delete(members::delete))
         .at("/v2/organizations/{org}/portals", get(portals::list).post(portals::create))
         .at("/v2/organizations/{org}/portals/{slug}", get(portals::show).put(portals::update).delete(portals::delete))
+        .at(
+            "/v2/organizations/{org}/portals/validate",
+            get(validate::show).post(validate::check).put(validate::update).delete(validate::delete),
+        )
+        .at("/v2/organizations/{org}/portals/{slug}/duplicate", post(portals::duplicate))
         .at("/v2/organizations/{org}/portals/{slug}/live_tokens", get(live_tokens::list))
         .at("/v2/organizations/{org}/portals/{slug}/live_tokens/{uuid}", delete(live_tokens::delete))
         .at("/v2/organizations/{org}/portals/{slug}/revoke_all", post(live_tokens::revoke_all))
@@ -61,12 +72,21 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
             get(service_tokens::list).post(service_tokens::create),
         )
         .at("/v2/organizations/{org}/portals/{slug}/service_tokens/{uuid}", delete(service_tokens::delete))
+        .at("/v2/organizations/{org}/portals/{slug}/versions", get(versions::list))
+        .at("/v2/organizations/{org}/portals/{slug}/versions/{number}", get(versions::show))
+        .at("/v2/organizations/{org}/portals/{slug}/versions/{number}/restore", post(versions::restore))
+        .at("/v2/organizations/{org}/upstreams", get(upstreams::list).post(upstreams::create))
+        .at(
+            "/v2/organizations/{org}/upstreams/{slug}",
+            get(upstreams::show).put(upstreams::update).delete(upstreams::delete),
+        )
+        .at("/v2/organizations/{org}/upstreams/{slug}/refresh", post(upstreams::refresh))
         .at("/console", get(console::home))
         .at("/console/authorize", get(console::ask).post(console::decide))
         .at("/console/sign-in", get(console::sign_in_form).post(console::sign_in))
         .at("/console/sign-out", post(console::sign_out))
-        .at("/console/style.css", get(console::style))
-        .finish()
+        .at("/console/style.css", get(console::style));
+    grpc_web::RPCS.into_iter().fold(table, |table, rpc| table.at(rpc, grpc_web::methods(gateway, rpc))).finish()
 }
 
 struct Table {

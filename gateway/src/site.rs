@@ -110,6 +110,12 @@ impl Site {
         (is_this_machine && is_other_name).then(|| format!("{}{address}", self.public_url))
     }
 
+    /// Whether a page of this site sent `headers`, as `Origin` says, which every browser adds to a POST of a script.
+    pub(crate) fn is_origin_of(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        !self.origin.is_empty() && sent.is_some_and(|origin| origin.eq_ignore_ascii_case(&self.origin))
+    }
+
     /// An address below `/console/` as path and query; `None` if `address` leads anywhere else. Parsed as browsers do, so
     /// that slashes, backslashes, dots and line ends mean here what they mean there.
     pub(crate) fn within_console(&self, address: &str) -> Option<String> {

@@ -1,13 +1,16 @@
 //! The public API over real sockets, with scripted services behind it.
 
+mod assertion_keys;
 mod calls;
 mod codes;
 mod connections;
 mod console;
 mod credentials;
 mod directory;
+mod documents;
 mod errors;
 mod graphql;
+mod grpc_web;
 mod log;
 mod rest;
 mod script;
@@ -15,6 +18,7 @@ mod sign_in;
 mod token_refusals;
 mod tokens;
 mod turns;
+mod upstreams;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -62,6 +66,7 @@ fn gateway_before(peer: Peer, change: impl FnOnce(&mut Config)) -> Gateway {
         portal_url: None,
         admin_listen: None,
         trusted_proxies: "".parse().unwrap(),
+        allowed_origins: crate::Origins::default(),
         limits: Limits::default(),
     };
     change(&mut config);
@@ -91,6 +96,14 @@ impl World {
     async fn send(&self, method: &str, path: &str, body: &str) -> Response {
         let request = self.request(method, path).header("authorization", format!("Bearer {TOKEN}"));
         let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
+        request.body(body.to_owned()).send().await.unwrap()
+    }
+
+    /// The same with more headers.
+    async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let request = self.request(method, path).header("authorization", format!("Bearer {TOKEN}"));
+        let request = request.header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         request.body(body.to_owned()).send().await.unwrap()
     }
 

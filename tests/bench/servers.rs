@@ -13,7 +13,7 @@ use std::{env, io::Write, sync::Arc};
 use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Request, Schema, SimpleObject};
 use axum::{Json, Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::post};
 use kit::{ambient::Ambient, db::Database};
-use pipelines::{Api, Migrator, Organization, Settings, Viewer};
+use pipelines::{Api, Migrator, Nobody, Organization, Settings, Viewer};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
@@ -92,7 +92,7 @@ async fn shared(database: Database) -> Shared {
     let (uuid, slug, name) = (ambient.uuid(), "my-organization".to_owned(), "My Organization".to_owned());
     let organization = Organization { uuid, slug, name };
     let settings = Settings { public_url: "http://127.0.0.1:8080".to_owned(), ..Settings::default() };
-    let api = Api::new(database, ambient, settings);
+    let api = Api::new(database, Arc::new(Nobody), ambient, settings);
     for number in 0..PIPELINES {
         let (slug, name) = (format!("p-{number}"), format!("P {number}"));
         api.ensure_pipeline(&organization, &slug, &name).await.expect("a pipeline");
@@ -107,7 +107,7 @@ async fn graphql(State(shared): State<Arc<Shared>>, Json(mut body): Json<Map<Str
     };
     let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
     let answer = shared.api.query(query, None, variables, shared.viewer.clone()).await;
-    ([(CONTENT_TYPE, "application/json")], answer)
+    ([(CONTENT_TYPE, "application/json")], answer.json)
 }
 
 /// Where `insert` writes.

@@ -37,7 +37,10 @@ impl Installation {
         for token in [&portal.token, &service.value, &ephemeral, &user_token] {
             self.call_with(&portal, token).await.expect(200);
         }
+        let [replaced, header] = self.upstream_headers().await;
         vec![
+            ("a header that an upstream had", replaced),
+            ("a header of an upstream", header),
             ("the first API access token", self.api_token().to_owned()),
             ("the administrator's password", self.bootstrap().text("password").to_owned()),
             ("the portal's first token", portal.token.clone()),
@@ -49,6 +52,23 @@ impl Installation {
             ("a session", browser.cookies()[0].1.clone()),
             ("a CSRF token", csrf.1),
         ]
+    }
+
+    /// The values of headers of an upstream: one that was replaced, and the one that it has.
+    async fn upstream_headers(&self) -> [String; 2] {
+        let (slug, header) = (unique("canary"), format!("{}-{}", unique("first-header"), unique("of-an-upstream")));
+        let upstreams = "/v2/organizations/my-organization/upstreams";
+        let schema = json!({"source": "sdl", "sdl": "type Query { hello: String }"});
+        let body = json!({"slug": slug, "url": "https://api.example.com/graphql", "schema": schema,
+            "headers": {"x-replaced": header}});
+        let made = self.rest(Method::POST, upstreams, Some(body)).await;
+        made.expect(201);
+        let kept = format!("{}-{}", unique("second-header"), unique("of-an-upstream"));
+        let body = json!({"headers": {"authorization": kept}, "url": "https://api.example.net/graphql"});
+        let changed = self.rest(Method::PUT, &format!("{upstreams}/{slug}"), Some(body)).await;
+        changed.expect(200);
+        assert!(!made.text.contains(&header) && !changed.text.contains(&kept), "{made:?} {changed:?}");
+        [header, kept]
     }
 
     /// Shows a credential everywhere where it doesn't belong.

@@ -14,13 +14,15 @@ use crate::Process;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Limits that would make tests that share an installation disturb each other; tests about limits set their own.
-const NO_LIMITS: [&str; 6] = [
+const NO_LIMITS: [&str; 8] = [
     "TOKEN_LIMITS__REST_PER_MINUTE",
     "TOKEN_LIMITS__REST_USER_PER_MINUTE",
     "TOKEN_LIMITS__EXCHANGES_PER_MINUTE",
     "TOKEN_LIMITS__FAILURES_PER_MINUTE",
     "TOKEN_LIMITS__CODES_PER_MINUTE",
     "PORTAL_LIMITS__REQUESTS_PER_MINUTE",
+    "PORTAL_LIMITS__GRAPHQL_COMPLEXITY",
+    "PORTAL_LIMITS__GRAPHQL_USER_COMPLEXITY",
 ];
 
 /// `portals standalone` with its data directory, address and environment.

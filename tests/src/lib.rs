@@ -43,6 +43,7 @@ pub mod postgres;
 mod process;
 pub mod python;
 pub mod raw;
+pub mod rpc;
 pub mod rules;
 mod split;
 pub mod wait;

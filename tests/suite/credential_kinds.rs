@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use suite::{Answer, Browser, Installation, Portal, device::Code, grant, path};
 
 /// The endpoints, and the kinds that they take.
-const TABLE: [(&str, &[&str]); 9] = [
+const TABLE: [(&str, &[&str]); 11] = [
     ("call", &["service token", "ephemeral token", "user token"]),
     ("exchange", &["secret"]),
     ("exchange with Basic", &["secret"]),
@@ -17,6 +17,8 @@ const TABLE: [(&str, &[&str]); 9] = [
     ("console by cookie", &["session"]),
     ("console by header", &[]),
     ("REST by cookie", &[]),
+    ("gRPC-Web", &["API access token"]),
+    ("gRPC-Web by cookie", &["session"]),
 ];
 
 /// Where the kinds are tried.
@@ -51,6 +53,11 @@ impl Scene<'_> {
         let (house, portal) = (self.house, &self.portal);
         let name = &self.browser.cookies()[0].0;
         let cookie = |path: &str| house.request(Method::GET, path).header("Cookie", format!("{name}={credential}"));
+        let web = || {
+            let request = house.request(Method::POST, "/portals.token.v1.TokenService/GetAuthenticatedUser");
+            let request = request.header("Content-Type", "application/grpc-web+proto").body(vec![0; 5]);
+            request.header("Origin", house.gateway())
+        };
         let only_grant = json!({"grant_type": "client_credentials"});
         let request = match endpoint {
             "call" => house.request(Method::POST, &path(&portal.slug)).bearer_auth(credential).json(&json!({})),
@@ -70,6 +77,8 @@ impl Scene<'_> {
             "console by cookie" => cookie("/console/"),
             "console by header" => house.request(Method::GET, "/console/").bearer_auth(credential),
             "REST by cookie" => cookie("/v2/user"),
+            "gRPC-Web" => web().bearer_auth(credential),
+            "gRPC-Web by cookie" => web().header("Cookie", format!("{name}={credential}")),
             _ => panic!("no endpoint {endpoint}"),
         };
         Answer::of(request).await
@@ -79,7 +88,8 @@ impl Scene<'_> {
 /// Whether an endpoint took the credential.
 fn taken(endpoint: &str, answer: &Answer) -> bool {
     let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-    answer.status == 200 || endpoint == "code exchange" && body["code"] == "authorization_pending"
+    let ran = answer.status == 200 && answer.header("grpc-status").is_none();
+    ran || endpoint == "code exchange" && body["code"] == "authorization_pending"
 }
 
 #[tokio::test]

@@ -114,3 +114,65 @@ async fn hostile_documents_are_answered_fast() {
         assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
     }
 }
+
+#[tokio::test]
+async fn a_document_says_what_it_costs_and_who_has_spent_a_window_waits() {
+    let house = Installation::start_with(&[("PORTAL_LIMITS__GRAPHQL_USER_COMPLEXITY", "5")]);
+    let query = || post(&house, json!({"query": "{ viewer { user { name } organizations(first: 10) { count } } }"}));
+    let answer = query().await;
+    assert_eq!((answer.number("ratelimit-complexity-requested"), answer.number("ratelimit-complexity-actual")), (3, 3));
+    // The second one crosses the line and is answered. A window may end in between, but not between any two of ten.
+    let mut refused = None;
+    for _ in 0..10 {
+        let answer = query().await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a refusal");
+    let body = refused.error(429);
+    assert_eq!(
+        (&body["code"], &body["scope"], &body["limit"]),
+        (&json!("rate_limited"), &json!("graphql_complexity"), &json!(5))
+    );
+    assert_eq!(refused.number("retry-after"), body["reset"].as_u64().unwrap());
+    // Portals have their own limit.
+    let portal = house.portal_of("{ viewer { id } }").await;
+    house.call(&portal, json!({})).await.data();
+}
+
+#[tokio::test]
+async fn members_and_teams_are_those_of_the_directory() {
+    let house = Installation::start();
+    let added = json!({"email": "bob@example.com", "name": "Bob"});
+    let bob = house.rest(Method::POST, "/v2/organizations/my-organization/members", Some(added)).await.expect(201);
+    let list = "query($role: [OrganizationMemberRole!], $after: String) { organization(slug: \"my-organization\") { id members(first: 1, \
+                order: NAME, role: $role, after: $after) { count pageInfo { hasNextPage endCursor } edges { node { id user { id uuid name } } } } } }";
+    let members = house.graphql(list, json!({"role": "MEMBER"})).await["organization"].take();
+    assert_eq!(
+        (&members["members"]["count"], &members["members"]["pageInfo"]["hasNextPage"]),
+        (&json!(1), &json!(false))
+    );
+    let node = &members["members"]["edges"][0]["node"];
+    assert_eq!((&node["user"]["uuid"], &node["user"]["name"]), (&bob["id"], &json!("Bob")));
+    let first = house.graphql(list, json!({})).await["organization"]["members"].take();
+    let second =
+        house.graphql(list, json!({"after": first["pageInfo"]["endCursor"]})).await["organization"]["members"].take();
+    assert_eq!((&first["pageInfo"]["hasNextPage"], &second["pageInfo"]["hasNextPage"]), (&json!(true), &json!(false)));
+    assert_ne!(first["edges"][0]["node"]["id"], second["edges"][0]["node"]["id"]);
+    let found = house
+        .graphql("query($id: ID!) { node(id: $id) { ... on OrganizationMember { role } } }", json!({"id": node["id"]}))
+        .await;
+    assert_eq!(found["node"]["role"], "MEMBER");
+    let create = "mutation($o: ID!) { teamCreate(input: {organizationID: $o, name: \"Web\", privacy: SECRET, isDefaultTeam: false, \
+                  defaultMemberRole: MEMBER}) { teamEdge { node { id } } } }";
+    let team = house.graphql(create, json!({"o": members["id"]})).await["teamCreate"]["teamEdge"]["node"]["id"].take();
+    let join = "mutation($t: ID!, $u: ID!) { teamMemberCreate(input: {teamID: $t, userID: $u}) { team { members { count } } } }";
+    let joined = house.graphql(join, json!({"t": team, "u": node["user"]["id"]})).await;
+    assert_eq!(joined["teamMemberCreate"]["team"]["members"]["count"], 1);
+    let uuid = bob["id"].as_str().unwrap();
+    house.rest(Method::DELETE, &format!("/v2/organizations/my-organization/members/{uuid}"), None).await;
+    let left = house.graphql("{ team(slug: \"my-organization/web\") { members { count } } }", json!({})).await;
+    assert_eq!(left["team"]["members"]["count"], 0, "who leaves the organization is in none of its teams");
+}

@@ -10,6 +10,7 @@
 #![allow(clippy::format_collect, reason = "text for a test needn't be made fast")]
 
 mod access_token;
+mod address_lists;
 mod addresses;
 mod admin_commands;
 mod at_rest;
@@ -29,7 +30,11 @@ mod exchange_timing;
 mod first_start;
 mod garbage_flood;
 mod graphql_api;
+mod graphql_http;
 mod grpc;
+mod grpc_access;
+mod grpc_documented;
+mod grpc_web;
 mod house_rules;
 mod interrupted_start;
 mod key_rotation;
@@ -45,6 +50,7 @@ mod portal_changes;
 mod portals_rest;
 mod races;
 mod readme;
+mod recipes;
 mod refused_starts;
 mod revocation_faults;
 mod secrecy;
@@ -54,4 +60,6 @@ mod standalone_settings;
 mod tenants;
 mod two_nodes;
 mod user_codes;
+mod user_identity;
 mod variables;
+mod versions;

@@ -73,6 +73,19 @@ async fn a_member_who_is_no_administrator_reads_and_does_not_change() {
 }
 
 #[tokio::test]
+async fn a_member_who_is_no_administrator_makes_no_team() {
+    let (house, _) = after("UPDATE memberships SET role = 'member'").await;
+    let organization = house.graphql("{ organization(slug: \"my-organization\") { id } }", json!({})).await;
+    let create = "mutation T($o: ID!) { teamCreate(input: {organizationID: $o, name: \"Web\", privacy: VISIBLE, isDefaultTeam: \
+                  false, defaultMemberRole: MEMBER}) { teamEdge { node { slug } } } }";
+    let variables = json!({"o": organization["organization"]["id"]});
+    let body = json!({"query": create, "variables": variables});
+    let refused = house.rest(Method::POST, "/graphql", Some(body)).await.expect(200);
+    assert_eq!(refused["errors"][0]["message"], "You don't have permission to do this", "{refused}");
+    assert_eq!(refused["data"]["teamCreate"], Value::Null);
+}
+
+#[tokio::test]
 async fn an_organization_that_the_token_does_not_reach_is_not_there() {
     for statement in ["DELETE FROM memberships", "DELETE FROM api_token_organizations"] {
         let (house, portal) = after(statement).await;

@@ -56,6 +56,9 @@ async fn a_call_runs_and_its_refusals_keep_their_codes() {
     assert_eq!(body(&ran)["data"]["pipeline"]["slug"], "my-pipeline", "{ran}");
     assert!(ran.to_lowercase().contains("portal-ignored-variables: odd"), "{ran}");
     assert!(ran.to_lowercase().contains("ratelimit-limit: 200"), "{ran}");
+    let members = json!({"query": "{ organization(slug: \"my-organization\") { members { count } } }"});
+    let members = send(fleet.split.gateway(), "POST /graphql", &fleet.api_token, &members.to_string());
+    assert_eq!(body(&members)["data"]["organization"]["members"]["count"], 1, "{members}");
     let wrong = fleet.call(portal, token, &json!({"slug": [], "first": "x"}));
     assert_eq!((raw::status(&wrong), &body(&wrong)["code"]), (422, &json!("validation_failed")));
     let fields: Vec<_> = body(&wrong)["errors"].as_array().unwrap().iter().map(|e| e["field"].clone()).collect();

@@ -105,6 +105,32 @@ async fn what_one_node_removes_the_other_refuses() {
 }
 
 #[tokio::test]
+async fn an_edit_on_one_node_takes_effect_on_the_other_within_a_second() {
+    let Some(nodes) = nodes() else { return };
+    let portal = nodes.portal().await;
+    let path = format!("{PORTALS}/{}", portal.slug);
+    let (rounds, mut slowest) = (count(5, 50), Duration::ZERO);
+    for round in 0..rounds {
+        let name = format!("round{round}");
+        let body = json!({"query": format!("{{ {name}: viewer {{ id }} }}")});
+        nodes.one.rest(Method::PUT, &path, Some(body)).await.expect(200);
+        let acknowledged = Instant::now();
+        wait::need_async("the new version to run", Duration::from_secs(5), async || {
+            nodes.two.call(&portal, json!({})).await.data().get(&name).map(drop)
+        })
+        .await;
+        slowest = slowest.max(acknowledged.elapsed());
+    }
+    nodes.two.rest(Method::POST, &format!("{path}/versions/1/restore"), None).await.expect(200);
+    wait::need_async("the restored version to run", Duration::from_secs(5), async || {
+        nodes.one.call(&portal, json!({})).await.data().get("viewer").map(drop)
+    })
+    .await;
+    figures("two nodes", &format!("{rounds} edits on one node ran on the other after {slowest:?} at most"));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+#[tokio::test]
 async fn the_two_places_for_secrets_are_two_over_both_nodes() {
     let Some(nodes) = nodes() else { return };
     let portal = nodes.portal().await;

@@ -11,6 +11,8 @@ pub(crate) enum Dialect {
     Json,
     /// The same with the members of RFC 6749 §5.2; nothing is to be stored.
     OAuth,
+    /// A gRPC status; nothing is to be stored.
+    GrpcWeb,
     /// A page for people; nothing is to be stored, framed or run.
     Page,
 }
@@ -21,6 +23,8 @@ impl Dialect {
         let is_grant = || ["/tokens", "/codes"].iter().any(|end| route.ends_with(end));
         if path == "/console" || path.starts_with("/console/") {
             Self::Page
+        } else if route.starts_with("/portals.") {
+            Self::GrpcWeb
         } else if route.starts_with("/organizations/") && is_grant() {
             Self::OAuth
         } else {
@@ -36,6 +40,10 @@ impl Dialect {
                 // RFC 6749 §5.1 asks for both.
                 headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+            }
+            // Some replies hold a credential, and none is worth keeping.
+            Self::GrpcWeb => {
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
             Self::Page => console::dress(headers),
         }
@@ -53,5 +61,6 @@ mod tests {
         assert_eq!(Dialect::of(&format!("{call}/tokens"), "/organizations/o/portals/p/tokens/"), Dialect::OAuth);
         assert_eq!(Dialect::of("(unknown)", "/console/x"), Dialect::Page);
         assert_eq!(Dialect::of("(unknown)", "/consoles"), Dialect::Json);
+        assert_eq!(Dialect::of("(unknown)", "/portals.x.v1.Y/Z"), Dialect::Json);
     }
 }

@@ -1,12 +1,19 @@
 //! The one place that writes errors.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use axum::response::Response;
-use http::{HeaderName, HeaderValue, header};
-use kit::error::{Code, Violation};
+use axum::{body::Body, response::Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use kit::{
+    error::{Code, Violation},
+    grpc::Refusal,
+};
 use serde::Serialize;
 use serde_json::Value;
+use tonic::Status;
 
 use super::{Dialect, Error};
 use crate::{console, reply};
@@ -115,13 +122,17 @@ impl Error {
             _ => {}
         }
         let message = self.to_string();
+        if dialect == Dialect::GrpcWeb && !self.is_before_grpc() {
+            self.render_status(response);
+            return;
+        }
         if dialect == Dialect::Page {
             headers.insert(header::CONTENT_TYPE, console::HTML);
             *response.body_mut() = console::error(self.status(), &message, request_id).into_string().into();
             return;
         }
         let name = self.oauth_name().filter(|_| dialect == Dialect::OAuth);
-        let body = Body {
+        let body = Text {
             error: name,
             error_description: name.map(|_| description(&message)),
             message,
@@ -134,6 +145,51 @@ impl Error {
     }
 }
 
+/// gRPC-Web: what is said before it is known to be that is said in HTTP; everything else is a status in the headers.
+impl Error {
+    fn is_before_grpc(&self) -> bool {
+        matches!(self, Self::MethodNotAllowed | Self::UnsupportedMediaType(_) | Self::ForeignPreflight)
+    }
+
+    /// The class of the error where there is no HTTP status.
+    fn class(&self) -> Code {
+        match self.status().as_u16() {
+            401 => Code::Unauthenticated,
+            403 => Code::Forbidden,
+            404 => Code::NotFound,
+            413 => Code::Exhausted,
+            422 => Code::Unprocessable,
+            503 => Code::Unavailable,
+            400..500 => Code::Invalid,
+            _ => Code::Internal,
+        }
+    }
+
+    /// The error as gRPC has it.
+    pub(crate) fn to_status(&self) -> Status {
+        if let Self::Refused(refusal, _) = self {
+            return refusal.to_status();
+        }
+        let own = Refusal {
+            class: self.class(),
+            reason: self.code().to_owned(),
+            message: self.to_string(),
+            violations: self.violations().to_vec(),
+            facts: HashMap::new(),
+            retry_after: self.retry_after().map(Duration::from_secs),
+        };
+        own.to_status()
+    }
+
+    fn render_status(&self, response: &mut Response) {
+        *response.status_mut() = StatusCode::OK;
+        *response.body_mut() = Body::empty();
+        let headers = response.headers_mut();
+        headers.extend(self.to_status().into_http::<()>().into_parts().0.headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc-web+proto"));
+    }
+}
+
 /// A sentence in the characters that RFC 6749 §5.2 allows.
 fn description(message: &str) -> String {
     let allowed = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
@@ -141,7 +197,7 @@ fn description(message: &str) -> String {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct Text<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

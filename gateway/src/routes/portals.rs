@@ -1,13 +1,14 @@
 //! `/v2/organizations/{org}/portals`: what an administrator keeps.
 
-mod document;
+pub(super) mod document;
 
 use axum::{
     extract::{RawQuery, Request, State},
     response::Response,
 };
 use contracts::registry::v1::{
-    CreatePortalRequest, DeletePortalRequest, GetPortalRequest, ListPortalsRequest, UpdatePortalRequest,
+    CreatePortalRequest, DeletePortalRequest, DuplicatePortalRequest, GetPortalRequest, ListPortalsRequest,
+    UpdatePortalRequest,
 };
 use http::StatusCode;
 use prost_types::FieldMask;
@@ -71,6 +72,28 @@ pub(crate) async fn create(
     let request = gateway.request(&arrival, message, DEADLINE);
     let mut registry = gateway.registry();
     let reply = gateway.call(Realm::Api, &arrival, registry.create_portal(request)).await?;
+    let (metadata, reply, _) = reply.into_parts();
+    let portal = PortalJson::required(reply.portal)?.with_token(reply.token);
+    Ok(reply::unstored(reply::json(StatusCode::CREATED, &metadata, &portal)))
+}
+
+/// Makes a portal like another one; the reply has its first token, this once.
+pub(crate) async fn duplicate(
+    State(gateway): State<Gateway>,
+    arrival: Arrival,
+    path: Names<(String, String)>,
+    request: Request,
+) -> Result<Response, Error> {
+    arrival.require_credential(Realm::Api)?;
+    let (organization, portal) = names(path)?;
+    let body = body::read(request, gateway.rest_bounds()).await?;
+    let mut given = Members::of(if body.is_empty() { b"{}" } else { &body })?;
+    let (name, slug) = (given.nullable_text("name"), given.nullable_text("slug"));
+    gateway.accept(&arrival, given).await?;
+    let message = DuplicatePortalRequest { organization, portal, name, slug };
+    let request = gateway.request(&arrival, message, DEADLINE);
+    let mut registry = gateway.registry();
+    let reply = gateway.call(Realm::Api, &arrival, registry.duplicate_portal(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let portal = PortalJson::required(reply.portal)?.with_token(reply.token);
     Ok(reply::unstored(reply::json(StatusCode::CREATED, &metadata, &portal)))

@@ -76,7 +76,7 @@ async fn all_tokens_are_exported_as_csv_that_runs_nothing() {
     assert_eq!(&lines[1..], [row, row, row, ""]);
     let (_, asked) = world.script.last::<ExportApiTokensRequest>();
     assert_eq!((asked.organization_uuid.as_str(), world.script.count::<ExportApiTokensRequest>()), (ORGANIZATION, 1));
-    world.script.plan(Plan { total: 3, result: "broken".into(), ..Plan::default() });
+    world.script.plan(Plan { total: 3, result: "broken", ..Plan::default() });
     let broken = world.send("GET", &format!("{ACME}/api-access-tokens.csv"), "").await;
     assert_eq!(broken.status(), 502);
     world.script.plan(Plan::default());

@@ -54,7 +54,9 @@ async fn what_no_service_reported_is_the_gateways() {
 async fn a_part_that_cannot_be_reached_is_a_503() {
     let nobody = tonic::transport::Endpoint::from_static("http://127.0.0.1:1");
     let router = super::gateway_before(kit::grpc::Peer::remote(&nobody), |_| {}).router();
-    for (method, path) in [("POST", CALL), ("GET", "/v2/user"), ("GET", "/v2/organizations")] {
+    for (method, path) in
+        [("POST", CALL), ("GET", "/v2/user"), ("GET", "/v2/organizations"), ("GET", "/.well-known/jwks.json")]
+    {
         let request = http::Request::builder().method(method).uri(path).header("authorization", "x");
         let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -116,6 +118,9 @@ async fn wrong_methods_are_405_with_the_right_ones() {
         ("POST", "/v2/user/", "GET,HEAD"),
         ("DELETE", "/v2/organizations/o/portals", "GET,HEAD,POST"),
         ("PATCH", "/v2/organizations/o/portals/p", "GET,HEAD,PUT,DELETE"),
+        ("PATCH", "/v2/organizations/o/portals/validate", "GET,HEAD,POST,PUT,DELETE"),
+        ("POST", "/v2/organizations/o/portals/p", "GET,HEAD,PUT,DELETE"),
+        ("GET", "/v2/organizations/o/portals/p/duplicate", "POST"),
         ("GET", "/graphql", "POST"),
     ] {
         let response = world.send(method, path, "").await;

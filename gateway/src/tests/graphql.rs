@@ -37,9 +37,25 @@ async fn what_is_no_graphql_request_is_refused() {
         r#"{"query":"a","variables":[]}"#,
         r#"{"query":"a","variables":"{}"}"#,
         r#"{"query":"a","operationName":1}"#,
+        r#"{"query":"a","extensions":[]}"#,
         &format!(r#"{{"query":"a","variables":{{"a":{}{}}}}}"#, "[".repeat(64), "]".repeat(64)),
     ] {
         assert_eq!(code(world.send("POST", "/graphql", body).await).await, (400, "invalid_body".into()), "{body}");
     }
     assert_eq!(world.script.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_document_that_did_not_run_is_400_for_those_who_know_the_newer_media_type() {
+    let world = World::new().await;
+    for (result, status) in [("{\"errors\":[]}", 400), ("{\"data\":null}", 200)] {
+        world.script.plan(Plan { result, ..Plan::default() });
+        let headers = [("accept", "application/graphql-response+json")];
+        let response = world.send_with("POST", "/graphql", &headers, r#"{"query":"{a}"}"#).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
+        let response = world.send("POST", "/graphql", r#"{"query":"{a}"}"#).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+    }
 }

@@ -64,17 +64,20 @@ impl FromStr for Networks {
 }
 
 fn network(entry: &str) -> Result<IpNet, BadNetworks> {
-    let network: IpNet = match entry.parse::<IpAddr>() {
-        Ok(address) => address.into(),
-        Err(_not_bare) => {
-            entry.parse().map_err(|_neither: ipnet::AddrParseError| BadNetworks::Entry(entry.to_owned()))?
-        }
-    };
-    let network = canonical(network);
+    let network = canonical(read(entry).ok_or_else(|| BadNetworks::Entry(entry.to_owned()))?);
     if network.addr() != network.network() {
         return Err(BadNetworks::HostBits(entry.to_owned(), network.trunc()));
     }
     Ok(network)
+}
+
+/// An address, or an address with the length of its prefix in decimal digits. The standard library reads addresses, the same
+/// that reads them everywhere else.
+fn read(entry: &str) -> Option<IpNet> {
+    let Some((address, prefix)) = entry.split_once('/') else { return entry.parse::<IpAddr>().ok().map(IpNet::from) };
+    let is_number = (1..=3).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix = prefix.parse().ok().filter(|_| is_number)?;
+    IpNet::new(address.parse().ok()?, prefix).ok()
 }
 
 /// A network of IPv4-mapped addresses as the IPv4 network that it stands for, since addresses are compared as such.
@@ -116,6 +119,11 @@ mod tests {
             matches!(Networks::parse("10.0.0.1/8"), Err(BadNetworks::HostBits(_, net)) if net.to_string() == "10.0.0.0/8")
         );
         assert!(matches!(Networks::parse("10.0.0.0/33"), Err(BadNetworks::Entry(_))));
+        for wrong in
+            ["10.0.0.0/+8", "10.0.0.0/", "/8", "10.0.0.0/0008", "10/8", "1:2:3:4:5:6::7:8", "fe80::1%1", "::/129"]
+        {
+            assert_eq!(Networks::parse(wrong), Err(BadNetworks::Entry(wrong.to_owned())));
+        }
         assert_eq!(Networks::parse(&"10.0.0.1 ".repeat(25)), Err(BadNetworks::TooMany(25)));
         assert!(Networks::parse(&"10.0.0.1 ".repeat(24)).is_ok());
     }

@@ -8,7 +8,7 @@ mod status;
 mod time;
 
 pub use caller::{Caller, REQUEST_ID, ServiceKey, WeakServiceKey};
-pub use layer::Layered;
+pub use layer::{Layered, deadline};
 pub use peer::Peer;
 pub use serve::{ServeError, Served};
 pub use status::{Refusal, put_figures, to_status};

@@ -77,7 +77,8 @@ fn code_unit(escaped: &str) -> (u16, &str) {
 }
 
 /// How deep brackets nest outside strings; the text needn't be valid JSON.
-fn nesting(bytes: &[u8]) -> usize {
+#[must_use]
+pub fn nesting(bytes: &[u8]) -> usize {
     let (mut deepest, mut depth, mut quoted, mut escaped) = (0usize, 0usize, false, false);
     for byte in bytes {
         match byte {

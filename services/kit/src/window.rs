@@ -1,4 +1,4 @@
-//! Requests counted in fixed windows of one minute, aligned to the wall clock so that replicas agree on them.
+//! Requests, or what they cost, counted in fixed windows, aligned to the wall clock so that replicas agree on them.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,8 @@ use std::{
 
 use crate::ambient::Instant;
 
-const SECONDS: i64 = 60;
+/// The length of a window unless another is named, in seconds.
+const MINUTE: u32 = 60;
 /// The most keys that are counted apart in a window. Those that come after them are counted together.
 const MOST_KEYS: usize = 200_000;
 
@@ -19,7 +20,7 @@ pub struct Figures {
     pub limit: u32,
     /// Requests so far, this one included.
     pub current: u32,
-    /// Seconds until the window ends, 1 to 60.
+    /// Seconds until the window ends, 1 to its length.
     pub reset: u32,
 }
 
@@ -40,6 +41,7 @@ impl Figures {
 /// Counts by key. Holds the current window only, and at most 200 000 keys: more share one counter.
 #[derive(Debug)]
 pub struct Counter<K> {
+    seconds: u32,
     state: Mutex<Window<K>>,
 }
 
@@ -58,18 +60,31 @@ impl<K> Window<K> {
 
 impl<K> Default for Counter<K> {
     fn default() -> Self {
-        Self { state: Mutex::new(Window::new(0)) }
+        Self::lasting(MINUTE)
+    }
+}
+
+impl<K> Counter<K> {
+    /// Counts in windows of so many seconds; the default is a minute.
+    #[must_use]
+    pub fn lasting(seconds: u32) -> Self {
+        Self { seconds: seconds.max(1), state: Mutex::new(Window::new(0)) }
     }
 }
 
 impl<K: Eq + Hash> Counter<K> {
     /// Counts one request of `key`. A `limit` of 0 means none: nothing is counted and there are no figures.
     pub fn count(&self, key: K, limit: u32, now: Instant) -> Option<Figures> {
+        self.add(key, 1, limit, now)
+    }
+
+    /// Counts `amount` for `key`, which may be 0. See [`Counter::count`].
+    pub fn add(&self, key: K, amount: u32, limit: u32, now: Instant) -> Option<Figures> {
         if limit == 0 {
             return None;
         }
-        let seconds = now.timestamp();
-        let window = seconds.div_euclid(SECONDS);
+        let (seconds, length) = (now.timestamp(), i64::from(self.seconds));
+        let window = seconds.div_euclid(length);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.number != window {
             *state = Window::new(window);
@@ -77,8 +92,8 @@ impl<K: Eq + Hash> Counter<K> {
         let Window { counts, others, .. } = &mut *state;
         let is_apart = counts.len() < MOST_KEYS || counts.contains_key(&key);
         let current = if is_apart { counts.entry(key).or_insert(0) } else { others };
-        *current = current.saturating_add(1);
-        let reset = u32::try_from(SECONDS - seconds.rem_euclid(SECONDS)).unwrap_or(1);
+        *current = current.saturating_add(amount);
+        let reset = u32::try_from(length - seconds.rem_euclid(length)).unwrap_or(1);
         Some(Figures { limit, current: *current, reset })
     }
 }
@@ -102,6 +117,16 @@ mod tests {
         assert!(take(119).is_over());
         assert_eq!(take(119).reset, 1);
         assert_eq!(take(120), Figures { limit: 2, current: 1, reset: 60 });
+    }
+
+    #[test]
+    fn amounts_add_up_over_a_window_of_any_length() {
+        let counter = Counter::lasting(300);
+        let add = |amount, second| counter.add("a", amount, 10, at(second)).unwrap();
+        assert_eq!(add(7, 301), Figures { limit: 10, current: 7, reset: 299 });
+        assert_eq!(add(0, 500).remaining(), 3);
+        assert!(!add(3, 599).is_over() && add(1, 599).is_over());
+        assert_eq!(add(0, 600).current, 0);
     }
 
     #[test]

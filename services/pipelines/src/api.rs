@@ -13,11 +13,12 @@ use uuid::Uuid;
 use crate::{
     document::{self, Document, Limits},
     domain::{
+        member::Directory,
         pipeline::Content,
         viewer::{Organization, Viewer},
     },
     error::Error,
-    schema::{self, Schema, Server},
+    schema::{self, Schema, Server, authority::Roles},
     store::{Creation, Store},
 };
 
@@ -55,6 +56,19 @@ pub struct Api {
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Document>);
 
+/// The answer to a caller's own document.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// GraphQL's JSON, without `data` when nothing ran.
+    pub json: Bytes,
+    /// Whether anything ran.
+    pub executed: bool,
+    /// What the document may cost at most: objects cost 1, connections multiply. 0 if it can't be read.
+    pub requested: u64,
+    /// What it did cost: the objects of the answer, those that describe the schema aside.
+    pub actual: u64,
+}
+
 /// Why a document can't be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -70,13 +84,13 @@ pub enum PrepareError {
 }
 
 impl Api {
-    /// The API over a database whose schema is up to date ([`crate::Migrator`]).
+    /// The API over a database whose schema is up to date ([`crate::Migrator`]). `directory` knows who belongs where.
     #[must_use]
-    pub fn new(database: Database, ambient: Ambient, settings: Settings) -> Self {
+    pub fn new(database: Database, directory: Arc<dyn Directory>, ambient: Ambient, settings: Settings) -> Self {
         let Settings { public_url, max_depth, max_complexity } = settings;
-        let store = Store::new(database);
+        let store = Store::new(database, ambient.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let server = Server { store: store.clone(), ambient: ambient.clone(), public_url };
+        let server = Server { store: store.clone(), directory, ambient: ambient.clone(), public_url };
         Self {
             strict: schema::build(server.clone(), ValidationMode::Strict),
             fast: schema::build(server, ValidationMode::Fast),
@@ -103,21 +117,32 @@ impl Api {
     /// Executes a prepared document as it is, with variables that were coerced elsewhere. Answers GraphQL's JSON.
     pub async fn execute(&self, prepared: &Prepared, variables: Map<String, Value>, viewer: Viewer) -> Bytes {
         let variables = Variables::from_json(Value::Object(variables));
-        run(&self.fast, Document::clone(&prepared.0), variables, viewer).await
+        completion::bytes(&run(&self.fast, Document::clone(&prepared.0), variables, viewer).await)
     }
 
-    /// Parses, checks and executes a caller's own document. Answers GraphQL's JSON, without `data` when nothing ran.
+    /// Parses, checks and executes a caller's own document.
     pub async fn query(
         &self,
         text: &str,
         operation_name: Option<&str>,
         variables: Map<String, Value>,
         viewer: Viewer,
-    ) -> Bytes {
+    ) -> Answer {
         let variables = Variables::from_json(Value::Object(variables));
-        match self.admit(text, operation_name, &variables) {
-            Ok(document) => run(&self.strict, document, variables, viewer).await,
-            Err(error) => completion::bytes(&Response::from_errors(vec![error])),
+        let document = match self.admit(text, operation_name, &variables) {
+            Ok(document) => document,
+            Err(error) => {
+                let json = completion::bytes(&Response::from_errors(vec![error]));
+                return Answer { json, executed: false, requested: 0, actual: 0 };
+            }
+        };
+        let (requested, free) = (document.requested, document.free.clone());
+        let response = run(&self.strict, document, variables, viewer).await;
+        Answer {
+            json: completion::bytes(&response),
+            executed: completion::has_data(&response),
+            requested,
+            actual: completion::objects(&response, &free),
         }
     }
 
@@ -130,7 +155,7 @@ impl Api {
         let repository = format!("https://example.com/{}/{slug}.git", organization.slug);
         let content = Content::new(name.to_owned(), repository).check()?;
         let (uuid, at) = (self.ambient.uuid(), self.ambient.now());
-        let creation = Creation { uuid, organization: organization.uuid, at, by: None };
+        let creation = Creation { uuid, organization: organization.uuid, at, by: None, teams: Vec::new() };
         match self.store.create_pipeline(creation, slug.to_owned(), content).await {
             Ok(made) => Ok(made.uuid),
             // Somebody else was faster.
@@ -152,14 +177,14 @@ impl std::fmt::Debug for Api {
     }
 }
 
-async fn run(schema: &Schema, document: Document, variables: Variables, viewer: Viewer) -> Bytes {
-    let Document { parsed, operation, keys } = document;
-    let mut request = Request::new("").variables(variables).data(viewer);
+async fn run(schema: &Schema, document: Document, variables: Variables, viewer: Viewer) -> Response {
+    let Document { parsed, operation, keys, .. } = document;
+    let mut request = Request::new("").variables(variables).data(viewer).data(Roles::default());
     request.operation_name = operation;
     request.set_parsed_query(parsed);
     let mut response = schema.execute(request).await;
     completion::complete(&mut response, &keys);
-    completion::bytes(&response)
+    response
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod measure;
 mod nesting;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError, Value, Variables,
@@ -28,6 +28,10 @@ pub(crate) struct Document {
     pub(crate) operation: Option<String>,
     /// The response keys of its root, in order.
     pub(crate) keys: Vec<Name>,
+    /// Those of them under which the schema is described, which costs nothing.
+    pub(crate) free: HashSet<Name>,
+    /// What it costs at most.
+    pub(crate) requested: u64,
 }
 
 /// Parses a text. Hostile nesting is refused before the parser, which recurses, sees it.
@@ -43,11 +47,15 @@ pub(crate) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
 }
 
 impl Document {
+    fn new(parsed: ExecutableDocument, operation: Option<String>) -> Self {
+        Self { parsed, operation, keys: Vec::new(), free: HashSet::new(), requested: 0 }
+    }
+
     /// The document's only operation; `None` when it has several.
     pub(crate) fn only(parsed: ExecutableDocument) -> Option<Self> {
         let mut operations = parsed.operations.iter();
         let operation = operations.next()?.0.map(ToString::to_string);
-        operations.next().is_none().then_some(Self { parsed, operation, keys: Vec::new() })
+        operations.next().is_none().then(|| Self::new(parsed, operation))
     }
 
     /// The operation of that name, or the only one.
@@ -58,7 +66,7 @@ impl Document {
         if parsed.operations.iter().all(|(known, _)| known.is_none_or(|known| known != name)) {
             return Err(ServerError::new(format!("Unknown operation named {name:?}."), None));
         }
-        Ok(Self { parsed, operation: Some(name.to_owned()), keys: Vec::new() })
+        Ok(Self::new(parsed, Some(name.to_owned())))
     }
 
     /// Refuses variables that are required and absent.
@@ -76,12 +84,14 @@ impl Document {
 
     /// Refuses what goes beyond the limits, and learns the root's keys.
     pub(crate) fn check(mut self, limits: &Limits, variables: &Variables) -> Result<Self, ServerError> {
-        measure::check(&self.parsed, self.chosen(), limits, variables)?;
-        let mut keys = Vec::new();
+        self.requested = measure::check(&self.parsed, self.chosen(), limits, variables)?;
+        let mut roots = Vec::new();
         if let Some(operation) = self.chosen() {
-            root_keys(&operation.node.selection_set.node, &self.parsed.fragments, &mut keys);
+            root_fields(&operation.node.selection_set.node, &self.parsed.fragments, &mut roots);
         }
-        self.keys = keys;
+        let key = |field: &&Field| field.response_key().node.clone();
+        let free = roots.iter().copied().filter(|field| field.name.node.starts_with("__")).map(|field| key(&field));
+        (self.free, self.keys) = (free.collect(), roots.iter().map(key).collect());
         Ok(self)
     }
 
@@ -118,14 +128,14 @@ impl Document {
     }
 }
 
-fn root_keys(set: &SelectionSet, fragments: &Fragments, keys: &mut Vec<Name>) {
+fn root_fields<'a>(set: &'a SelectionSet, fragments: &'a Fragments, fields: &mut Vec<&'a Field>) {
     for selection in &set.items {
         match &selection.node {
-            Selection::Field(field) => keys.push(field.node.response_key().node.clone()),
-            Selection::InlineFragment(inline) => root_keys(&inline.node.selection_set.node, fragments, keys),
+            Selection::Field(field) => fields.push(&field.node),
+            Selection::InlineFragment(inline) => root_fields(&inline.node.selection_set.node, fragments, fields),
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
-                    root_keys(&fragment.node.selection_set.node, fragments, keys);
+                    root_fields(&fragment.node.selection_set.node, fragments, fields);
                 }
             }
         }

@@ -1,7 +1,8 @@
-//! The built-in GraphQL API: pipelines and builds, so that a new installation has something real to run.
+//! The built-in GraphQL API: pipelines, builds and teams, so that a new installation has something real to run.
 //!
-//! Owns the rows of pipelines, builds and their meta-data. Refuses to own organizations and users: it knows of them what
-//! each request says ([`Viewer`]), keeps an organization's UUID beside every row and asks for it in every statement.
+//! Owns the rows of pipelines, builds and their meta-data, and of teams. Refuses to own organizations and users: it knows of
+//! them what each request says ([`Viewer`]) and what a [`Directory`] answers, keeps an organization's UUID beside every row
+//! and asks for it in every statement.
 //! Executes no build: states change when somebody says so.
 //!
 //! Its schema is a strict subset of the public schema of the original; `schema::tests` compares the two.
@@ -17,7 +18,10 @@ mod error;
 mod schema;
 mod store;
 
-pub use api::{Api, PrepareError, Prepared, Settings};
-pub use domain::viewer::{Organization, User, Viewer};
+pub use api::{Answer, Api, PrepareError, Prepared, Settings};
+pub use domain::{
+    member::{Directory, Found, Member, MemberOrder, Members, Nobody, Place, Role, Unavailable},
+    viewer::{Organization, User, Viewer},
+};
 pub use error::Error;
 pub use store::migration::Migrator;

@@ -5,23 +5,36 @@
 
 #![expect(clippy::unused_async, reason = "resolvers are async by the macro's contract")]
 
+pub(crate) mod authority;
 mod build;
 mod connection;
 mod inputs;
+mod member;
 mod mutation;
 mod node;
 mod organization;
 mod pipeline;
 mod query;
 mod scalar;
+mod selector;
 mod serial;
+mod siblings;
+mod team;
+mod team_member;
+mod team_pipeline;
 mod user;
 mod viewer;
+
+use std::sync::Arc;
 
 use async_graphql::{Context, EmptySubscription, SchemaBuilder, ValidationMode};
 use kit::ambient::Ambient;
 
-use crate::{domain, error::Error, store::Store};
+use crate::{
+    domain::{self, member::Directory},
+    error::Error,
+    store::Store,
+};
 
 /// A schema that executes.
 pub(crate) type Schema = async_graphql::Schema<query::Query, mutation::Mutation, EmptySubscription>;
@@ -33,6 +46,7 @@ type Nullable<T> = Option<Result<T, Error>>;
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) store: Store,
+    pub(crate) directory: Arc<dyn Directory>,
     pub(crate) ambient: Ambient,
     pub(crate) public_url: String,
 }

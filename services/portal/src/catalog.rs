@@ -25,6 +25,7 @@ use crate::{
     domain::{id::PortalId, organization::Organization, portal::Portal},
     graphql::{Document, Reach, Viewer},
     store::{Store, in_time},
+    upstream::target::{Target, Targets},
 };
 
 /// How long what is kept counts, from the asking of the last look at the change counter: an edit takes effect within a second
@@ -44,7 +45,9 @@ pub(crate) struct Callable {
     pub(crate) organization: Organization,
     /// Where calls may come from; `None`: anywhere.
     pub(crate) networks: Option<Networks>,
-    /// The document, or why it doesn't fit its schema any more.
+    /// Where it runs.
+    pub(crate) target: Arc<Target>,
+    /// The document, or why nothing of it can run.
     pub(crate) document: Result<Arc<Document>, Unfit>,
     /// The authority of service tokens: the organization's.
     pub(crate) viewer: Viewer,
@@ -80,6 +83,7 @@ impl Catalog {
         &self,
         id: PortalId,
         store: &Store,
+        targets: &Targets,
         compiler: &Compiler,
     ) -> Result<Option<Arc<Callable>>, DbErr> {
         let (generation, counts) = self.generation();
@@ -93,10 +97,11 @@ impl Catalog {
         let Some((portal, organization)) = in_time(store.find_portal_with_organization(id)).await? else {
             return Ok(None);
         };
+        let Some(target) = targets.find(portal.upstream, (generation, counts), store).await? else { return Ok(None) };
         // Calls that are under way count on.
         let in_flight = before.map(|(_, old)| Arc::clone(&old.in_flight));
         let in_flight = in_flight.unwrap_or_else(|| Arc::new(Semaphore::new(self.in_flight)));
-        let callable = Arc::new(Callable::new(organization, portal, in_flight, compiler));
+        let callable = Arc::new(Callable::new(organization, portal, target, in_flight, compiler));
         self.kept.insert(id, (generation, Arc::clone(&callable)));
         Ok(Some(callable))
     }
@@ -138,16 +143,22 @@ impl Callable {
     fn weight(&self) -> u32 {
         // What a portal takes beside its text.
         const LEAST: usize = 1 << 10;
-        u32::try_from(self.portal.query.len().max(LEAST)).unwrap_or(u32::MAX)
+        u32::try_from(self.portal.content.query.len().max(LEAST)).unwrap_or(u32::MAX)
     }
 
-    fn new(organization: Organization, portal: Portal, in_flight: Arc<Semaphore>, compiler: &Compiler) -> Self {
+    fn new(
+        organization: Organization,
+        portal: Portal,
+        target: Arc<Target>,
+        in_flight: Arc<Semaphore>,
+        compiler: &Compiler,
+    ) -> Self {
         // The list was valid when it was saved; one that can't be read any more admits nobody.
-        let list = portal.allowed_ip_addresses.as_deref().filter(|list| !list.trim().is_empty());
+        let list = portal.content.allowed_ip_addresses.as_deref().filter(|list| !list.trim().is_empty());
         let networks = list.map(|list| Networks::parse(list).unwrap_or_default());
         let reach = Reach { uuid: organization.id.0, slug: organization.slug.clone(), name: organization.name.clone() };
         let viewer = Viewer { user: None, organizations: Arc::new([reach]) };
-        let document = compiler.document(&portal);
-        Self { portal, organization, networks, document, viewer, in_flight }
+        let document = compiler.document(&portal, &target);
+        Self { portal, organization, networks, target, document, viewer, in_flight }
     }
 }

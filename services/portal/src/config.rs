@@ -1,12 +1,13 @@
 //! The settings of the portal service, `PORTAL_…`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use kit::{
     address::Networks,
     config::{Environment, Problems, Settings},
     grpc::ServiceKey,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 /// How the portal service runs.
 #[derive(Clone)]
@@ -40,12 +41,17 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Portals of an organization.
     pub portals: u32,
+    /// Upstreams of an organization.
+    pub upstreams: u32,
     /// Calls of one portal under way at once.
     pub in_flight_per_portal: u32,
+    /// What callers' own documents may cost an organization in 5 minutes; 0: any amount.
+    pub graphql_complexity: u32,
+    /// The same of a user.
+    pub graphql_user_complexity: u32,
 }
 
-/// How upstreams are called (spec §8, §10). Connections to upstreams outside this process come with issue 4; until then
-/// `timeout` alone has an effect, on the built-in API.
+/// How upstreams are called (spec §8, §10). `timeout` holds for the built-in API, too.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// Networks that may be dialed although they are private or special.
@@ -56,6 +62,28 @@ pub struct Upstream {
     pub timeout: Duration,
     /// The longest reply.
     pub reply_bytes: u64,
+    /// How often an introspected schema is fetched again; `None`: only on request.
+    pub refresh: Option<Duration>,
+    /// Whose certificates are trusted beside those that browsers trust.
+    pub ca_certificates: CaCertificates,
+}
+
+/// Certificates of authorities.
+#[derive(Clone, Debug, Default)]
+pub struct CaCertificates(pub(crate) Vec<CertificateDer<'static>>);
+
+/// Reads the file of that name, in PEM.
+impl FromStr for CaCertificates {
+    type Err = String;
+
+    fn from_str(path: &str) -> Result<Self, String> {
+        let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        match certificates {
+            Ok(certificates) if certificates.is_empty() => Err(format!("{path} holds no certificate")),
+            Ok(certificates) => Ok(Self(certificates)),
+            Err(error) => Err(format!("{path} can't be read: {error}")),
+        }
+    }
 }
 
 impl Config {
@@ -92,7 +120,10 @@ impl Limits {
         Self {
             requests_per_minute: settings.or("LIMITS__REQUESTS_PER_MINUTE", 200),
             portals: settings.or("LIMITS__PORTALS", 1_000),
+            upstreams: settings.or("LIMITS__UPSTREAMS", 100),
             in_flight_per_portal: settings.or("LIMITS__IN_FLIGHT_PER_PORTAL", 64),
+            graphql_complexity: settings.or("LIMITS__GRAPHQL_COMPLEXITY", 20_000),
+            graphql_user_complexity: settings.or("LIMITS__GRAPHQL_USER_COMPLEXITY", 5_000),
         }
     }
 }
@@ -104,6 +135,11 @@ impl Upstream {
             connect_timeout: Duration::from_millis(settings.or("UPSTREAM__CONNECT_TIMEOUT_MS", 2_000)),
             timeout: Duration::from_millis(settings.or("UPSTREAM__TIMEOUT_MS", 30_000)),
             reply_bytes: settings.or("UPSTREAM__REPLY_BYTES", 8 << 20),
+            refresh: match settings.or("UPSTREAM__REFRESH_MINUTES", 60_u32) {
+                0 => None,
+                minutes => Some(Duration::from_mins(minutes.into())),
+            },
+            ca_certificates: settings.optional("UPSTREAM__CA_FILE").unwrap_or_default(),
         }
     }
 }

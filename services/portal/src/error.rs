@@ -13,6 +13,7 @@ use sea_orm::DbErr;
 use crate::{
     graphql::{Finding, Unselected},
     store::Unwritten,
+    upstream::outbound::Failure,
 };
 
 /// An RPC's failure.
@@ -26,8 +27,22 @@ pub(crate) enum Error {
     IpNotAllowed,
     #[error("You have exceeded your API rate limit. Please wait {} seconds before making more requests.", .0.reset)]
     RateLimited(Figures),
+    #[error("You have exceeded your GraphQL complexity limit. Please wait {} seconds before making more requests.", .0.reset)]
+    ComplexitySpent(Figures),
     #[error("Validation failed: {}", describe(.0))]
     Invalid(Vec<Violation>),
+    #[error("This operation can't run any more, because the schema of its GraphQL API changed: {}", describe(.0))]
+    OperationBroken(Vec<Violation>),
+    #[error("{0}")]
+    SchemaUnavailable(String),
+    #[error("{0}")]
+    Upstream(#[from] Failure),
+    #[error("Portals are on this upstream ({0}). Move or remove them first")]
+    UpstreamInUse(u64),
+    #[error("No upstream found")]
+    NoUpstream,
+    #[error("No version found")]
+    NoVersion,
     #[error("This portal has too many requests under way. Please try again")]
     PortalBusy,
     #[error("The GraphQL API gave no answer in time. The operation may have run")]
@@ -48,8 +63,10 @@ pub(crate) enum Error {
     Database(#[from] DbErr),
     #[error("The database broke off while it committed. The change may have been made")]
     OutcomeUnknown(#[source] DbErr),
-    #[error("The portal was changed by someone else at the same time. Please try again")]
+    #[error("It was changed by someone else at the same time. Please try again")]
     Outdated,
+    #[error("The key that this process encrypts under was retired. Nothing was changed. Please try again")]
+    KeyRetired,
     #[error("a part of this installation sent something unreadable: {0}")]
     Garbled(&'static str),
     /// Another part's refusal, passed on as it is.
@@ -65,13 +82,17 @@ impl Error {
 
     /// What is wrong with a document, after `others`.
     pub(crate) fn document(others: Vec<Violation>, findings: &[Finding]) -> Self {
-        let violation = |Finding { message, position }: &Finding| Violation {
-            field: "query".to_owned(),
-            message: message.clone(),
-            position: *position,
-        };
         Self::Invalid(others.into_iter().chain(findings.iter().map(violation)).collect())
     }
+
+    /// What became wrong with an operation.
+    pub(crate) fn broken(findings: &[Finding]) -> Self {
+        Self::OperationBroken(findings.iter().map(violation).collect())
+    }
+}
+
+fn violation(Finding { message, position }: &Finding) -> Violation {
+    Violation { field: "query".to_owned(), message: message.clone(), position: *position }
 }
 
 impl From<Unselected> for Error {
@@ -90,12 +111,17 @@ impl Fault for Error {
             Self::InvalidVariables(_) => Code::Invalid,
             Self::PortalTokenRequired => Code::Unauthenticated,
             Self::IpNotAllowed | Self::MissingScope(_) | Self::Forbidden | Self::ServiceKeyRequired => Code::Forbidden,
-            Self::RateLimited(_) => Code::Exhausted,
-            Self::Invalid(_) => Code::Unprocessable,
-            Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Code::Unavailable,
-            Self::UpstreamTimeout | Self::OutcomeUnknown(_) => Code::Timeout,
-            Self::NoOrganization | Self::NoPortal => Code::NotFound,
-            Self::Outdated => Code::Conflict,
+            Self::RateLimited(_) | Self::ComplexitySpent(_) => Code::Exhausted,
+            Self::Invalid(_) | Self::OperationBroken(_) => Code::Unprocessable,
+            Self::PortalBusy
+            | Self::SchemaUnavailable(_)
+            | Self::VerificationUnavailable
+            | Self::KeyRetired
+            | Self::Database(_) => Code::Unavailable,
+            Self::UpstreamTimeout | Self::Upstream(Failure::Timeout) | Self::OutcomeUnknown(_) => Code::Timeout,
+            Self::Upstream(_) => Code::BadUpstream,
+            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion => Code::NotFound,
+            Self::Outdated | Self::UpstreamInUse(_) => Code::Conflict,
             Self::Garbled(_) => Code::Internal,
             Self::Relayed(status) => Refusal::of(status).class,
         }
@@ -106,17 +132,24 @@ impl Fault for Error {
             Self::InvalidVariables(_) => "invalid_variables",
             Self::PortalTokenRequired => "authentication_required",
             Self::IpNotAllowed => "ip_not_allowed",
-            Self::RateLimited(_) => "rate_limited",
+            Self::RateLimited(_) | Self::ComplexitySpent(_) => "rate_limited",
             Self::Invalid(_) => "validation_failed",
+            Self::OperationBroken(_) => "operation_broken",
+            Self::SchemaUnavailable(_) => "schema_unavailable",
+            Self::Upstream(Failure::Unavailable(_)) => "upstream_unavailable",
+            Self::Upstream(Failure::AuthFailed) => "upstream_auth_failed",
+            Self::Upstream(Failure::InvalidResponse(_)) => "upstream_invalid_response",
+            Self::UpstreamInUse(_) => "upstream_in_use",
             Self::PortalBusy => "portal_busy",
-            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamTimeout | Self::Upstream(Failure::Timeout) => "upstream_timeout",
             Self::VerificationUnavailable => "verification_unavailable",
             Self::MissingScope(_) => "missing_scope",
             Self::Forbidden => "forbidden",
             Self::ServiceKeyRequired => "service_key_required",
-            Self::NoOrganization | Self::NoPortal => "not_found",
+            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion => "not_found",
             Self::Outdated => "conflict",
             Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::KeyRetired => "key_retired",
             Self::Database(_) => "database_unavailable",
             Self::Garbled(_) | Self::Relayed(_) => "internal",
         }
@@ -124,15 +157,21 @@ impl Fault for Error {
 
     fn violations(&self) -> &[Violation] {
         match self {
-            Self::Invalid(violations) => violations,
+            Self::Invalid(violations) | Self::OperationBroken(violations) => violations,
             _ => &[],
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited(figures) => Some(Duration::from_secs(figures.reset.into())),
-            Self::PortalBusy | Self::VerificationUnavailable | Self::Database(_) => Some(Duration::from_secs(1)),
+            Self::RateLimited(figures) | Self::ComplexitySpent(figures) => {
+                Some(Duration::from_secs(figures.reset.into()))
+            }
+            Self::PortalBusy
+            | Self::VerificationUnavailable
+            | Self::SchemaUnavailable(_)
+            | Self::KeyRetired
+            | Self::Database(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -141,9 +180,13 @@ impl Fault for Error {
         if let Self::MissingScope(scope) = self {
             return BTreeMap::from([("scope".to_owned(), (*scope).to_owned())]);
         }
-        let Self::RateLimited(Figures { limit, current, reset }) = self else { return BTreeMap::new() };
+        let (scope, Figures { limit, current, reset }) = match self {
+            Self::RateLimited(figures) => ("portal", figures),
+            Self::ComplexitySpent(figures) => ("graphql_complexity", figures),
+            _ => return BTreeMap::new(),
+        };
         let facts = [
-            ("scope", "portal".to_owned()),
+            ("scope", scope.to_owned()),
             ("limit", limit.to_string()),
             ("current", current.to_string()),
             ("reset", reset.to_string()),
@@ -160,6 +203,13 @@ impl From<Unwritten> for Error {
                 Self::invalid("organization", format!("has {most} portals, which is as many as it may"))
             }
             Unwritten::Outdated => Self::Outdated,
+            Unwritten::KeyRetired => Self::KeyRetired,
+            Unwritten::UpstreamSlugTaken => Self::invalid("slug", "is taken by another upstream of this organization"),
+            Unwritten::TooManyUpstreams(most) => {
+                Self::invalid("organization", format!("has {most} upstreams, which is as many as it may"))
+            }
+            Unwritten::InUse(portals) => Self::UpstreamInUse(portals),
+            Unwritten::UpstreamGone => Self::invalid("upstream", "was removed"),
             Unwritten::Database(error) => Self::Database(error),
             Unwritten::Unknown(error) => Self::OutcomeUnknown(error),
         }
@@ -179,8 +229,10 @@ fn describe(violations: &[Violation]) -> String {
     const SHOWN: usize = 5;
     let sentence = |violation: &Violation| match (violation.field.as_str(), violation.position) {
         ("query", Some((line, column))) => format!("{} (line {line}, column {column})", violation.message),
+        (field, Some((line, column))) => format!("{field}: {} (line {line}, column {column})", violation.message),
         ("query", None) => violation.message.clone(),
-        (field, _) => format!("{field} {}", violation.message),
+        (field, None) if violation.message.starts_with(char::is_uppercase) => format!("{field}: {}", violation.message),
+        (field, None) => format!("{field} {}", violation.message),
     };
     let mut sentences: Vec<String> = violations.iter().take(SHOWN).map(sentence).collect();
     if violations.len() > SHOWN {

@@ -1,12 +1,9 @@
 //! What the fuzz targets (`fuzz/`) call. Only in their builds (`--cfg fuzzing`).
 #![allow(clippy::expect_used, clippy::panic, reason = "a fuzz target fails by panicking")]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use bytes::Bytes;
-use serde_json::{Map, Value};
-
-use crate::graphql::{Document, Embedded, Prepared, Schema, Viewer, coerce};
+use crate::graphql::{Document, Runnable, Schema, coerce};
 
 /// Something of every kind.
 const SDL: &str = r#"
@@ -34,53 +31,28 @@ fn schema() -> &'static Schema {
     &SCHEMA
 }
 
+fn take(_: &str) -> Result<Runnable, String> {
+    Ok(Runnable::Remote)
+}
+
 /// Compiles `text`; fails if what would be sent upstream isn't a document that compiles.
 pub fn document(text: &str) {
-    let _refused = Document::compile(text, schema(), &Upstream::Checking);
+    let _refused = Document::compile(text, schema(), &|operation| {
+        let again = Document::compile(operation, schema(), &take);
+        assert!(again.is_ok(), "what is sent isn't valid: {operation}: {again:?}");
+        take(operation)
+    });
 }
 
 /// Reads `body` as a call's variables; fails if what comes of it isn't JSON that comes to the same again.
 pub fn variables(body: &[u8]) {
     static DOCUMENT: LazyLock<Document> =
-        LazyLock::new(|| Document::compile(OPERATION, schema(), &Upstream::Taking).expect("a document"));
+        LazyLock::new(|| Document::compile(OPERATION, schema(), &take).expect("a document"));
     let operation = DOCUMENT.select(None).expect("one operation");
     let Ok(given) = kit::json::text(body, 64) else { return };
     if let Ok(once) = coerce(schema(), operation, given) {
         let _read = once.read();
         let twice = coerce(schema(), operation, &once.variables).expect("what fits, fits again");
         assert_eq!(once.variables.get(), twice.variables.get());
-    }
-}
-
-/// Takes every document, and may check that it can be compiled again.
-#[derive(Debug)]
-enum Upstream {
-    Checking,
-    Taking,
-}
-
-#[async_trait::async_trait]
-impl Embedded for Upstream {
-    fn sdl(&self) -> String {
-        SDL.to_owned()
-    }
-
-    fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String> {
-        if matches!(self, Self::Checking) {
-            let again = Document::compile(document, schema(), &Self::Taking);
-            assert!(again.is_ok(), "what is sent isn't valid: {document}: {again:?}");
-        }
-        Ok(Arc::new(Self::Taking))
-    }
-
-    async fn query(&self, _: &str, _: Option<&str>, _: Map<String, Value>, _: Viewer) -> Bytes {
-        Bytes::new()
-    }
-}
-
-#[async_trait::async_trait]
-impl Prepared for Upstream {
-    async fn run(&self, _: Map<String, Value>, _: Viewer) -> Bytes {
-        Bytes::new()
     }
 }

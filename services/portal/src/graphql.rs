@@ -11,11 +11,13 @@ mod embedded;
 mod finding;
 mod operation;
 mod schema;
+mod shape;
 mod warn;
 
 pub(crate) use coerce::coerce;
 pub(crate) use document::Document;
-pub use embedded::{Embedded, Prepared, Reach, User, Viewer};
+pub use embedded::{Answer, Embedded, Prepared, Reach, User, Viewer};
 pub(crate) use finding::Finding;
-pub(crate) use operation::{Kind, Operation, Unselected, Variable};
+pub(crate) use operation::{Kind, Operation, Runnable, Unselected, Variable};
 pub use schema::{BadSchema, Schema};
+pub(crate) use shape::shape;

@@ -10,18 +10,21 @@ mod catalog;
 mod compiler;
 mod config;
 mod domain;
+mod drift;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod graphql;
+mod keys;
 mod rpc;
 mod service;
 mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod verifier;
 
-pub use config::{Config, Limits, Upstream};
+pub use config::{CaCertificates, Config, Limits, Upstream};
 pub use service::{Service, StartError};
-pub use store::Migrator;
+pub use store::{Migrator, count_rows_under};

@@ -1,18 +1,34 @@
 //! Every RPC of the service, one file each: parse, decide, store, reply.
 
+mod asked_upstream;
 mod authority;
+mod change;
 mod create_organization;
 mod create_portal;
+mod create_upstream;
 mod delete_portal;
+mod delete_upstream;
 mod describe_portal;
+mod document;
+mod duplicate_portal;
 mod execute_portal;
 mod execute_query;
+mod get_assertion_keys;
 mod get_organization;
 mod get_portal;
+mod get_portal_version;
+mod get_upstream;
 mod list_organizations;
+mod list_portal_versions;
 mod list_portals;
+mod list_upstreams;
+mod refresh_upstream;
 mod resolve_portal;
+mod restore_portal_version;
+mod sizes;
 mod update_portal;
+mod update_upstream;
+mod validate_document;
 mod viewer;
 mod wire;
 
@@ -23,13 +39,22 @@ use contracts::{
     },
     registry::v1::{
         CreateOrganizationRequest, CreateOrganizationResponse, CreatePortalRequest, CreatePortalResponse,
-        DeletePortalRequest, DeletePortalResponse, DescribePortalRequest, DescribePortalResponse,
-        GetOrganizationRequest, GetOrganizationResponse, GetPortalRequest, GetPortalResponse, ListOrganizationsRequest,
-        ListOrganizationsResponse, ListPortalsRequest, ListPortalsResponse, ResolvePortalRequest,
-        ResolvePortalResponse, UpdatePortalRequest, UpdatePortalResponse, registry_service_server::RegistryService,
+        CreateUpstreamRequest, CreateUpstreamResponse, DeletePortalRequest, DeletePortalResponse,
+        DeleteUpstreamRequest, DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse,
+        DuplicatePortalRequest, DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse,
+        GetOrganizationRequest, GetOrganizationResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest,
+        GetPortalVersionResponse, GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest,
+        ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest,
+        ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, RefreshUpstreamRequest,
+        RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse, RestorePortalVersionRequest,
+        RestorePortalVersionResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
+        UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse,
+        registry_service_server::RegistryService,
     },
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+pub(crate) use sizes::Registry;
 
 use crate::{error::Error, service::Service};
 
@@ -56,9 +81,21 @@ rpcs! {
     list_portals(ListPortalsRequest) -> ListPortalsResponse;
     update_portal(UpdatePortalRequest) -> UpdatePortalResponse;
     delete_portal(DeletePortalRequest) -> DeletePortalResponse;
+    duplicate_portal(DuplicatePortalRequest) -> DuplicatePortalResponse;
     resolve_portal(ResolvePortalRequest) -> ResolvePortalResponse;
     describe_portal(DescribePortalRequest) -> DescribePortalResponse;
     create_organization(CreateOrganizationRequest) -> CreateOrganizationResponse;
+    validate_document(ValidateDocumentRequest) -> ValidateDocumentResponse;
+    list_portal_versions(ListPortalVersionsRequest) -> ListPortalVersionsResponse;
+    get_portal_version(GetPortalVersionRequest) -> GetPortalVersionResponse;
+    restore_portal_version(RestorePortalVersionRequest) -> RestorePortalVersionResponse;
+    create_upstream(CreateUpstreamRequest) -> CreateUpstreamResponse;
+    get_upstream(GetUpstreamRequest) -> GetUpstreamResponse;
+    list_upstreams(ListUpstreamsRequest) -> ListUpstreamsResponse;
+    update_upstream(UpdateUpstreamRequest) -> UpdateUpstreamResponse;
+    delete_upstream(DeleteUpstreamRequest) -> DeleteUpstreamResponse;
+    refresh_upstream(RefreshUpstreamRequest) -> RefreshUpstreamResponse;
+    get_assertion_keys(GetAssertionKeysRequest) -> GetAssertionKeysResponse;
 }
 
 rpcs! {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use contracts::{
     execution::v1::execution_service_server::{ExecutionServiceServer, SERVICE_NAME as EXECUTION},
-    registry::v1::registry_service_server::{RegistryServiceServer, SERVICE_NAME as REGISTRY},
+    registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
 };
 use kit::{
     ambient::Ambient,
@@ -12,7 +12,7 @@ use kit::{
     boot::{Readiness, Tasks},
     canary::{self, WrongKeys},
     db::{Database, OpenError},
-    grpc::{Caller, MOST_REQUEST_BYTES, Peer},
+    grpc::{Caller, MOST_REQUEST_BYTES, MOST_RESULT_BYTES, Peer},
     keys::{BadKeyFile, RootKeys},
     window::Counter,
 };
@@ -28,18 +28,34 @@ use crate::{
     compiler::Compiler,
     config::Config,
     domain::{
-        id::{OrganizationId, PortalId},
+        id::{OrganizationId, PortalId, UpstreamId},
         organization::Organization,
     },
     error::Error,
     graphql::{BadSchema, Embedded},
+    keys::Keyring,
+    rpc::Registry,
     store::{Migrator, Store, Unwritten},
+    upstream::{
+        outbound::Outbound,
+        target::{Target, Targets},
+    },
     verifier::Verifier,
 };
 
 /// A portal's refusals of one address are audited once in this time.
 const DENIAL: Duration = Duration::from_mins(1);
 const MOST_DENIALS: u64 = 10_000;
+
+/// How long a budget of complexity lasts.
+const COMPLEXITY_WINDOW_SECONDS: u32 = 300;
+
+/// Who spends complexity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Spender {
+    Organization(OrganizationId),
+    User(Uuid),
+}
 
 /// Why the service can't start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +72,9 @@ pub enum StartError {
     /// The built-in API's schema.
     #[error("built-in API")]
     Schema(#[from] BadSchema),
+    /// No upstream can be called.
+    #[error("the certificates that upstreams are known by")]
+    Upstreams(#[from] rustls::Error),
     /// The verifier can't be made.
     #[error("the verifier can't be made")]
     Verifier,
@@ -74,11 +93,16 @@ pub(crate) struct Parts {
     pub(crate) ambient: Ambient,
     pub(crate) store: Store,
     pub(crate) verifier: Verifier,
+    pub(crate) keyring: Keyring,
+    pub(crate) targets: Targets,
+    pub(crate) outbound: Outbound,
     pub(crate) compiler: Compiler,
     pub(crate) catalog: Catalog,
     /// Something was left to the sweep.
     pub(crate) unfinished: Notify,
     pub(crate) calls: Counter<OrganizationId>,
+    /// What callers' own documents cost.
+    pub(crate) complexity: Counter<Spender>,
     /// Refusals that were audited: the portal, the address, and the token if it was refused by the token's own list.
     pub(crate) denials: Cache<(PortalId, Option<IpAddr>, Option<Uuid>), ()>,
 }
@@ -108,15 +132,20 @@ impl Service {
     ) -> Result<Self, StartError> {
         let database = Database::open(&config.database_url).await?;
         database.require_schema::<Migrator>().await?;
-        canary::check(&database, &RootKeys::read(&config.keys_file)?).await?;
+        let keys = RootKeys::read(&config.keys_file)?;
+        canary::check(&database, &keys).await?;
         let verifier = Verifier::new(token, config.service_key.clone(), ambient.clone());
         let service = Self(Arc::new(Parts {
             store: Store::new(database, ambient.clone()),
             verifier: verifier.map_err(|_short_key: Error| StartError::Verifier)?,
-            compiler: Compiler::new(upstream)?,
+            targets: Targets::new(upstream, &keys)?,
+            keyring: Keyring::new(keys),
+            outbound: Outbound::new(&config.upstream, ambient.clone())?,
+            compiler: Compiler::new(),
             catalog: Catalog::new(config.limits.in_flight_per_portal, ambient.clone()),
             unfinished: Notify::new(),
             calls: Counter::default(),
+            complexity: Counter::lasting(COMPLEXITY_WINDOW_SECONDS),
             denials: Cache::builder().max_capacity(MOST_DENIALS).time_to_live(DENIAL).build(),
             ambient,
             config,
@@ -125,14 +154,18 @@ impl Service {
         service.0.verifier.report_uses(tasks);
         service.follow(tasks);
         service.sweep(tasks);
+        service.follow_schemas(tasks);
+        service.follow_keys(tasks);
         Ok(service)
     }
 
     /// The RPCs.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        let registry = RegistryServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES);
-        let execution = ExecutionServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES);
+        let registry = Registry::of(self);
+        let execution = ExecutionServiceServer::new(self.clone())
+            .max_decoding_message_size(MOST_REQUEST_BYTES)
+            .max_encoding_message_size(MOST_RESULT_BYTES);
         Routes::new(registry).add_service(execution)
     }
 
@@ -173,6 +206,23 @@ impl Parts {
     pub(crate) fn service<T>(&self, request: &tonic::Request<T>) -> Result<Caller, Error> {
         let caller = self.caller(request);
         if caller.is_service { Ok(caller) } else { Err(Error::ServiceKeyRequired) }
+    }
+
+    /// Where a portal on `upstream` runs. `None`: that upstream isn't there.
+    pub(crate) async fn target(&self, upstream: Option<UpstreamId>) -> Result<Option<Arc<Target>>, DbErr> {
+        self.targets.find(upstream, self.catalog.generation(), &self.store).await
+    }
+
+    /// Where a portal on the upstream of that slug runs; `None`: the built-in API.
+    pub(crate) async fn target_of_slug(
+        &self,
+        organization: OrganizationId,
+        slug: Option<&str>,
+    ) -> Result<Arc<Target>, Error> {
+        let Some(slug) = slug else { return Ok(Arc::clone(self.targets.built_in())) };
+        let unknown = || Error::invalid("upstream", format!("{slug:?} doesn't exist"));
+        let upstream = self.store.find_upstream(organization, slug).await?.ok_or_else(unknown)?;
+        self.target(Some(upstream.id)).await?.ok_or_else(unknown)
     }
 
     /// Writes a new organization. `context`: how it came about.

@@ -3,12 +3,17 @@
 //! Every change commits together with its audit row and one step of the change counter, by which other nodes notice.
 
 mod changes;
+mod checks;
 mod entity;
 mod intentions;
 mod migration;
 mod organizations;
 mod portals;
+mod schemas;
+mod seals;
 mod unrevoked;
+mod upstreams;
+mod versions;
 
 use std::time::Duration;
 
@@ -18,7 +23,10 @@ use sea_orm::{ConnAcquireErr, DbErr};
 pub(crate) use intentions::Intention;
 pub use migration::Migrator;
 pub(crate) use portals::Unwritten;
+pub(crate) use schemas::{Outcome, SchemaText};
+pub use seals::count_rows_under;
 pub(crate) use unrevoked::Unrevoked;
+pub(crate) use upstreams::{Beside, Counts};
 
 /// How long a read may take that a call waits for.
 const PATIENCE: Duration = Duration::from_millis(500);

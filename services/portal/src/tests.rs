@@ -1,12 +1,25 @@
 //! The service on a real database, before a scripted token service and a scripted built-in API.
 
 mod addresses;
+mod api;
+mod assertions;
 mod calling;
+mod complexity;
+mod deadlines;
+mod documents;
+mod drift;
 mod freshness;
 mod keeping;
+mod keys;
+mod recorder;
 mod revocations;
 mod sweeping;
 mod tokens;
+mod upstream_headers;
+mod upstream_removal;
+mod upstreams;
 mod users;
 mod verdicts;
 mod world;
+
+pub(crate) use world::{HeldClock, held, until};

@@ -53,10 +53,16 @@ impl Service {
         Ok(user.filter(|_| member).map(|user| (user, memberships)))
     }
 
-    /// The API access token that `caller` presents, if it counts and may be used from where they are.
+    /// The API access token that `caller` presents, if it counts and may be used from where they are; or what their session
+    /// stands for.
     pub(crate) async fn api_token(&self, caller: &Caller) -> Result<ApiToken, Error> {
         let refused = |why| refused(caller, Kind::Api, why);
-        let plain = presented(caller, Kind::Api).map_err(refused)?;
+        let plain = match presented(caller, Kind::Api) {
+            Err(Refused::OtherKind) if presented(caller, Kind::Session).is_ok() => {
+                return self.session_as_token(caller).await;
+            }
+            presented => presented.map_err(refused)?,
+        };
         let tags = self.0.tagger.candidates(Class::Api, &plain);
         let token = in_time(self.0.store.find_api_token(&tags)).await?.ok_or_else(|| refused(Refused::Unknown))?;
         let now = self.0.ambient.now();
@@ -71,9 +77,10 @@ impl Service {
     }
 
     /// The audit's context of a request that `caller`, a service, passes on. The credential is named if it is an API access
-    /// token that counts; that a change is allowed was that service's decision.
+    /// token or a session that counts; that a change is allowed was that service's decision.
     pub(crate) async fn context(&self, caller: &Caller) -> Value {
-        let token = if presented(caller, Kind::Api).is_ok() { self.api_token(caller).await.ok() } else { None };
+        let manages = [Kind::Api, Kind::Session].into_iter().any(|kind| presented(caller, kind).is_ok());
+        let token = if manages { self.api_token(caller).await.ok() } else { None };
         audit::context(caller, token.map(|token| token.uuid))
     }
 }

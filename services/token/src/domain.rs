@@ -10,6 +10,7 @@ pub(crate) mod page;
 pub(crate) mod password;
 pub(crate) mod person;
 pub(crate) mod revocation;
+pub(crate) mod roster;
 pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod service_token;

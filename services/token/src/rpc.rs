@@ -28,6 +28,7 @@ mod issue_service_token;
 mod list_api_tokens;
 mod list_live_tokens;
 mod list_members;
+mod list_memberships;
 mod list_secrets;
 mod list_service_tokens;
 mod list_users;
@@ -162,6 +163,7 @@ rpcs! {
     delete_user(DeleteUserRequest) -> DeleteUserResponse;
     set_password(SetPasswordRequest) -> SetPasswordResponse;
     set_membership(SetMembershipRequest) -> SetMembershipResponse;
+    list_memberships(ListMembershipsRequest) -> ListMembershipsResponse;
     create_api_token(CreateApiTokenRequest) -> CreateApiTokenResponse;
 }
 

@@ -16,7 +16,7 @@ use crate::{
         email::Email,
         session::{NewSession, Session, StoredSession},
         tag::Class,
-        token::Refused,
+        token::{ApiToken, Refused},
         trail::Trail,
         user::User,
     },
@@ -108,7 +108,17 @@ impl Service {
         self.note_key(Class::Session, found.uuid, &found.tag, &tags);
         self.see(&found).await;
         let memberships = in_time(self.0.store.memberships_of_user(found.user.uuid)).await?;
-        Ok(Session { uuid: found.uuid, plain, user: found.user, memberships })
+        let StoredSession { uuid, tag, user, last_seen_at: _ } = found;
+        Ok(Session { uuid, plain, tag, user, memberships })
+    }
+
+    /// The session that `caller` presents where an API access token is asked for: it may do what its user may, in every
+    /// scope, from anywhere. One that doesn't count is refused like such a token.
+    pub(crate) async fn session_as_token(&self, caller: &Caller) -> Result<ApiToken, Error> {
+        self.session(caller).await.map(Session::into_token).map_err(|error| match error {
+            Error::NoSession => Error::NoApiToken,
+            other => other,
+        })
     }
 
     /// The same for a form that carried `csrf_token`, which must be this session's.

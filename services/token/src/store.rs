@@ -16,6 +16,7 @@ mod migration;
 mod portal_tokens;
 mod portals;
 mod revocations;
+mod roster;
 mod secrets;
 mod sessions;
 mod sweeps;

@@ -25,6 +25,7 @@ mod issue_service_token;
 mod keys;
 mod list_api_tokens;
 mod list_members;
+mod list_memberships;
 mod list_secrets;
 mod live_tokens;
 mod people;

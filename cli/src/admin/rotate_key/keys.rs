@@ -82,6 +82,10 @@ impl Place {
     }
 }
 
+/// After how long every process of the portal service has read its key file, which it does each second. Nobody waits for its
+/// headers to be readable on all nodes: one that is behind answers 502 for an upstream until it has read the file.
+const PORTAL_READS: Duration = Duration::from_secs(3);
+
 impl Keys {
     /// The command that retires a key of this installation, to be pasted.
     pub(super) fn retiring(&self, id: &str) -> String {
@@ -111,7 +115,7 @@ impl Keys {
     pub(super) async fn forget(&self, id: &str) -> Result<(), Failure> {
         let needed = match &self.desk {
             Some(desk) => desk.forget(id).await.map_err(|error| failed(self.owner, error))?,
-            None => canary::forget(&self.database, id, async |_| Ok(Needed::new()))
+            None => canary::forget(&self.database, id, async |rows| portal::count_rows_under(rows, id).await)
                 .await
                 .map_err(|error| failed(self.owner, error))?,
         };
@@ -120,8 +124,13 @@ impl Keys {
 
     /// Refuses if rows need the key, and says how many.
     pub(super) async fn refuse_needed(&self, id: &str) -> Result<(), Failure> {
-        let Some(desk) = &self.desk else { return Ok(()) };
-        refuse(id, &desk.count_rows_under(id).await.map_err(|error| failed(self.owner, error))?)
+        let needed = match &self.desk {
+            Some(desk) => desk.count_rows_under(id).await.map_err(|error| failed(self.owner, error))?,
+            None => {
+                portal::count_rows_under(self.database.read(), id).await.map_err(|error| failed(self.owner, error))?
+            }
+        };
+        refuse(id, &needed)
     }
 
     /// Who has read which keys, each a line with a tab.
@@ -137,7 +146,10 @@ impl Keys {
         patience: Duration,
         has_read: impl Fn(&KeyReader) -> bool,
     ) -> Result<(), Failure> {
-        let Some(desk) = &self.desk else { return Ok(()) };
+        let Some(desk) = &self.desk else {
+            tokio::time::sleep(PORTAL_READS).await;
+            return Ok(());
+        };
         let late = desk.wait_for_readers(patience, has_read).await.map_err(|error| failed(self.owner, error))?;
         if late.is_empty() {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::{
 
 /// A portal.
 #[derive(Serialize)]
-pub(super) struct PortalJson {
+pub(crate) struct PortalJson {
     uuid: String,
     slug: String,
     organization_uuid: String,
@@ -35,10 +35,13 @@ pub(super) struct PortalJson {
     strict_variables: bool,
     operations: Vec<OperationJson>,
     warnings: Vec<WarningJson>,
+    /// Only while an operation can't run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_since: Option<String>,
 }
 
 impl PortalJson {
-    pub(super) fn of(portal: Portal) -> Result<Self, Error> {
+    pub(crate) fn of(portal: Portal) -> Result<Self, Error> {
         Ok(Self {
             uuid: portal.uuid,
             slug: portal.slug,
@@ -58,33 +61,47 @@ impl PortalJson {
             strict_variables: portal.strict_variables,
             operations: portal.operations.into_iter().map(OperationJson::of).collect(),
             warnings: portal.warnings.into_iter().map(WarningJson::of).collect(),
+            broken_since: portal.broken_since.map(|at| rfc3339(Some(at))).transpose()?,
         })
     }
 
-    pub(super) fn required(portal: Option<Portal>) -> Result<Self, Error> {
+    pub(crate) fn required(portal: Option<Portal>) -> Result<Self, Error> {
         Self::of(portal.ok_or_else(|| missing("the portal"))?)
     }
 
-    pub(super) fn with_token(self, token: String) -> Self {
+    pub(crate) fn with_token(self, token: String) -> Self {
         Self { token: Some(token), ..self }
     }
 }
 
+/// An operation.
 #[derive(Serialize)]
-struct OperationJson {
+pub(crate) struct OperationJson {
     name: Option<String>,
     kind: &'static str,
     variables: Vec<VariableJson>,
+    /// What `data` looks like; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    /// Only of an operation that can't run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WarningJson>,
 }
 
 impl OperationJson {
-    fn of(operation: Operation) -> Self {
+    pub(crate) fn of(operation: Operation) -> Self {
         let kind = match operation.kind() {
             OperationKind::Mutation => "mutation",
             OperationKind::Query | OperationKind::Unspecified => "query",
         };
-        let variables = operation.variables.into_iter().map(VariableJson::of).collect();
-        Self { name: operation.name, kind, variables }
+        let Operation { name, kind: _, variables, errors, result_schema_json } = operation;
+        Self {
+            name,
+            kind,
+            variables: variables.into_iter().map(VariableJson::of).collect(),
+            result: result_schema_json.and_then(|json| RawValue::from_string(json).ok()),
+            errors: errors.into_iter().map(WarningJson::of).collect(),
+        }
     }
 }
 
@@ -104,15 +121,16 @@ impl VariableJson {
     }
 }
 
+/// A sentence about a place in a document.
 #[derive(Serialize)]
-struct WarningJson {
+pub(crate) struct WarningJson {
     message: String,
     line: u32,
     column: u32,
 }
 
 impl WarningJson {
-    fn of(warning: Warning) -> Self {
+    pub(crate) fn of(warning: Warning) -> Self {
         let Warning { message, line, column } = warning;
         Self { message, line, column }
     }

@@ -26,7 +26,10 @@ impl ExecutionService for Script {
         &self,
         request: Request<ExecuteQueryRequest>,
     ) -> Result<Response<ExecuteQueryResponse>, Status> {
-        let reply = |plan: &Plan| ExecuteQueryResponse { result_json: Bytes::from_static(plan.result.as_bytes()) };
+        let reply = |plan: &Plan| ExecuteQueryResponse {
+            result_json: Bytes::from_static(plan.result.as_bytes()),
+            executed: plan.result.contains("data"),
+        };
         self.answer(request, reply).await
     }
 }

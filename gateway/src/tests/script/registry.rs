@@ -2,17 +2,24 @@
 
 use contracts::registry::v1::{
     CreateOrganizationRequest, CreateOrganizationResponse, CreatePortalRequest, CreatePortalResponse,
-    DeletePortalRequest, DeletePortalResponse, DescribePortalRequest, DescribePortalResponse, GetOrganizationRequest,
-    GetOrganizationResponse, GetPortalRequest, GetPortalResponse, ListOrganizationsRequest, ListOrganizationsResponse,
-    ListPortalsRequest, ListPortalsResponse, Portal, ResolvePortalRequest, ResolvePortalResponse, UpdatePortalRequest,
-    UpdatePortalResponse, registry_service_server::RegistryService,
+    CreateUpstreamRequest, CreateUpstreamResponse, DeletePortalRequest, DeletePortalResponse, DeleteUpstreamRequest,
+    DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse, DuplicatePortalRequest,
+    DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse, GetOrganizationRequest,
+    GetOrganizationResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest, GetPortalVersionResponse,
+    GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest, ListOrganizationsResponse,
+    ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest, ListPortalsResponse,
+    ListUpstreamsRequest, ListUpstreamsResponse, Operation, OperationKind, Portal, RefreshUpstreamRequest,
+    RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse, RestorePortalVersionRequest,
+    RestorePortalVersionResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
+    UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse, Warning,
+    registry_service_server::RegistryService,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
     Place, Plan, Script, not_ours,
-    values::{organization, portal},
+    values::{organization, portal, upstream, version},
 };
 
 #[async_trait::async_trait]
@@ -64,6 +71,102 @@ impl RegistryService for Script {
         request: Request<DeletePortalRequest>,
     ) -> Result<Response<DeletePortalResponse>, Status> {
         self.answer(request, |_| DeletePortalResponse {}).await
+    }
+
+    async fn duplicate_portal(
+        &self,
+        request: Request<DuplicatePortalRequest>,
+    ) -> Result<Response<DuplicatePortalResponse>, Status> {
+        self.answer(request, |_| DuplicatePortalResponse { portal: Some(portal()), token: "fresh".into() }).await
+    }
+
+    async fn validate_document(
+        &self,
+        request: Request<ValidateDocumentRequest>,
+    ) -> Result<Response<ValidateDocumentResponse>, Status> {
+        let operation = Operation {
+            name: Some("A".into()),
+            kind: OperationKind::Query.into(),
+            result_schema_json: Some(r#"{"type":"object","n":1.0}"#.into()),
+            ..Operation::default()
+        };
+        let errors = vec![Warning { message: "nope".into(), line: 1, column: 3 }];
+        let reply = ValidateDocumentResponse { errors, warnings: Vec::new(), operations: vec![operation] };
+        self.answer(request, |_| reply).await
+    }
+
+    async fn list_portal_versions(
+        &self,
+        request: Request<ListPortalVersionsRequest>,
+    ) -> Result<Response<ListPortalVersionsResponse>, Status> {
+        let reply = |plan: &Plan| ListPortalVersionsResponse { versions: vec![version()], total: plan.total };
+        self.answer(request, reply).await
+    }
+
+    async fn get_portal_version(
+        &self,
+        request: Request<GetPortalVersionRequest>,
+    ) -> Result<Response<GetPortalVersionResponse>, Status> {
+        let diff = request.get_ref().compare_with.map(|number| format!("--- version {number}"));
+        self.answer(request, |_| GetPortalVersionResponse { version: Some(version()), diff }).await
+    }
+
+    async fn restore_portal_version(
+        &self,
+        request: Request<RestorePortalVersionRequest>,
+    ) -> Result<Response<RestorePortalVersionResponse>, Status> {
+        self.answer(request, |_| RestorePortalVersionResponse { portal: Some(portal()) }).await
+    }
+
+    async fn create_upstream(
+        &self,
+        request: Request<CreateUpstreamRequest>,
+    ) -> Result<Response<CreateUpstreamResponse>, Status> {
+        self.answer(request, |_| CreateUpstreamResponse { upstream: Some(upstream()) }).await
+    }
+
+    async fn get_upstream(
+        &self,
+        request: Request<GetUpstreamRequest>,
+    ) -> Result<Response<GetUpstreamResponse>, Status> {
+        self.answer(request, |_| GetUpstreamResponse { upstream: Some(upstream()) }).await
+    }
+
+    async fn list_upstreams(
+        &self,
+        request: Request<ListUpstreamsRequest>,
+    ) -> Result<Response<ListUpstreamsResponse>, Status> {
+        let reply = |plan: &Plan| ListUpstreamsResponse { upstreams: vec![upstream()], total: plan.total };
+        self.answer(request, reply).await
+    }
+
+    async fn update_upstream(
+        &self,
+        request: Request<UpdateUpstreamRequest>,
+    ) -> Result<Response<UpdateUpstreamResponse>, Status> {
+        self.answer(request, |_| UpdateUpstreamResponse { upstream: Some(upstream()) }).await
+    }
+
+    async fn delete_upstream(
+        &self,
+        request: Request<DeleteUpstreamRequest>,
+    ) -> Result<Response<DeleteUpstreamResponse>, Status> {
+        self.answer(request, |_| DeleteUpstreamResponse {}).await
+    }
+
+    async fn refresh_upstream(
+        &self,
+        request: Request<RefreshUpstreamRequest>,
+    ) -> Result<Response<RefreshUpstreamResponse>, Status> {
+        let broken_portals = vec!["old".into()];
+        self.answer(request, |_| RefreshUpstreamResponse { upstream: Some(upstream()), broken_portals }).await
+    }
+
+    async fn get_assertion_keys(
+        &self,
+        request: Request<GetAssertionKeysRequest>,
+    ) -> Result<Response<GetAssertionKeysResponse>, Status> {
+        self.answer(request, |_| GetAssertionKeysResponse { jwks_json: r#"{"keys":[]}"#.into() }).await
     }
 
     async fn resolve_portal(

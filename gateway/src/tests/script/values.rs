@@ -3,7 +3,10 @@
 use contracts::{
     credential::v1::{PortalToken, Secret},
     directory::v1::ApiToken,
-    registry::v1::{Operation, OperationKind, Organization, Portal, Variable, Warning},
+    registry::v1::{
+        Operation, OperationKind, Organization, Portal, PortalVersion, SchemaSource, Upstream, UpstreamSchema,
+        Variable, Warning,
+    },
     token::v1::{PortalTokenKind, User},
 };
 use prost_types::Timestamp;
@@ -39,9 +42,47 @@ pub(super) fn portal() -> Portal {
         created_by: Some(user()),
         version: 3,
         url: "https://portals.example/organizations/acme/portals/build".into(),
-        operations: vec![Operation { name: None, kind: OperationKind::Mutation.into(), variables }],
+        operations: vec![Operation {
+            name: None,
+            kind: OperationKind::Mutation.into(),
+            variables,
+            errors: Vec::new(),
+            result_schema_json: None,
+        }],
         warnings: vec![Warning { message: "unused".into(), line: 2, column: 5 }],
         ..Portal::default()
+    }
+}
+
+pub(super) fn upstream() -> Upstream {
+    Upstream {
+        uuid: "up-1".into(),
+        slug: "weather".into(),
+        url: "https://weather.example/graphql".into(),
+        header_names: vec!["authorization".into()],
+        schema_source: SchemaSource::Introspection.into(),
+        schema: Some(UpstreamSchema {
+            digest: "ab".into(),
+            changed_at: Some(at(2)),
+            checked_at: Some(at(3)),
+            fault: "It was away".into(),
+        }),
+        created_at: Some(at(1)),
+        updated_at: Some(at(4)),
+        created_by: Some(user()),
+        portals: 2,
+        broken_portals: 1,
+        ..Upstream::default()
+    }
+}
+
+pub(super) fn version() -> PortalVersion {
+    PortalVersion {
+        number: 2,
+        query: "{ a }\r\n".into(),
+        created_at: Some(at(2)),
+        created_by: Some(user()),
+        current: true,
     }
 }
 

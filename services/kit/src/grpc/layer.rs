@@ -8,8 +8,15 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response};
+use tokio::time::timeout_at;
 use tonic::{Code, Status, body::Body};
 use tower::Service;
+
+use super::status::late;
+
+/// How much earlier than at its deadline a call is given up. tonic's server keeps the same deadline and would answer
+/// CANCELLED, which says that the caller left.
+const AHEAD: Duration = Duration::from_millis(2);
 
 /// What stands for the name of an RPC that doesn't exist.
 const UNKNOWN: &str = "(unknown)";
@@ -41,17 +48,23 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let begun = Instant::now();
-        let deadline = deadline(request.headers());
-        let rpc = request.uri().path().to_owned();
+        let patience = deadline(request.headers()).map(|after| after.saturating_sub(AHEAD));
+        let asked = tokio::time::Instant::now();
+        // Whether there is such an RPC isn't known of a call that doesn't begin.
+        let begins = patience != Some(Duration::ZERO);
+        let rpc = if begins { request.uri().path() } else { UNKNOWN }.to_owned();
         let call = self.0.call(request);
         Box::pin(async move {
-            let answer = match deadline {
-                Some(deadline) => tokio::time::timeout(deadline, call).await,
-                None => Ok(call.await),
+            let answer = match patience {
+                // The timer counts milliseconds: it would let such a call begin.
+                Some(Duration::ZERO) => None,
+                // What doesn't end in time is dropped, and whatever it has under way with it.
+                Some(patience) => timeout_at(asked + patience, call).await.ok(),
+                None => Some(call.await),
             };
             let response = match answer {
-                Ok(answer) => answer?,
-                Err(_elapsed) => Status::deadline_exceeded("the deadline passed").into_http(),
+                Some(answer) => answer?,
+                None => late().into_http(),
             };
             record(rpc, begun.elapsed(), &response);
             Ok(response)
@@ -70,8 +83,9 @@ fn record(rpc: String, took: Duration, response: &Response<Body>) {
     metrics::histogram!("portals_rpc_duration_seconds", "rpc" => rpc, "code" => code).record(took.as_secs_f64());
 }
 
-/// Reads `grpc-timeout`: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
-fn deadline(headers: &HeaderMap) -> Option<Duration> {
+/// Reads `grpc-timeout`: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout"). `None`: there is none that can be read.
+#[must_use]
+pub fn deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let value: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
@@ -89,6 +103,43 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Says when it is dropped.
+    struct Work(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+    impl Drop for Work {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_passed_its_deadline_is_answered_and_dropped() {
+        let dropped = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
+        let hanging = tower::service_fn(|_: Request<Body>| {
+            let work = Work(std::sync::Arc::clone(&dropped));
+            async move {
+                let () = std::future::pending().await;
+                drop(work);
+                Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+            }
+        });
+        let request = Request::builder().header("grpc-timeout", "20m").body(Body::empty()).unwrap();
+        let answer = Layered::new(hanging).call(request).await.unwrap();
+        assert_eq!(answer.headers()[Status::GRPC_STATUS], "4");
+        assert!(dropped.load(std::sync::atomic::Ordering::SeqCst), "it goes on");
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_late_does_not_begin() {
+        let never = tower::service_fn(|_: Request<Body>| async {
+            assert!(std::hint::black_box(false), "it began");
+            Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+        });
+        let request = Request::builder().header("grpc-timeout", "1n").body(Body::empty()).unwrap();
+        let answer = Layered::new(never).call(request).await.unwrap();
+        assert_eq!(answer.headers()[Status::GRPC_STATUS], "4");
+    }
 
     #[test]
     fn deadlines_are_read_in_every_unit() {

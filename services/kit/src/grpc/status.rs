@@ -18,6 +18,9 @@ const MOST_VIOLATIONS: usize = 50;
 const MOST_VIOLATION_BYTES: usize = 5_000;
 const MOST_TEXT_BYTES: usize = 300;
 const MOST_MESSAGE_BYTES: usize = 1_000;
+/// What is said of a call whose deadline passed.
+const TIMEOUT: &str = "timeout";
+const NO_ANSWER: &str = "There was no answer in time. The request may have run";
 /// What callers read of an error that is ours.
 const INTERNAL: &str = "Something went wrong on our side. Please report the request id";
 
@@ -47,6 +50,26 @@ pub fn to_status(fault: &dyn Fault) -> Status {
         if omitted == 0 { message.into_owned() } else { format!("{message} ({omitted} more faults aren't listed)") }
     };
     Status::with_error_details(class.grpc(), message, details)
+}
+
+/// A call that was given up because the caller's deadline passed.
+#[derive(Debug, thiserror::Error)]
+#[error("{NO_ANSWER}")]
+struct Late;
+
+impl Fault for Late {
+    fn class(&self) -> Code {
+        Code::Timeout
+    }
+
+    fn reason(&self) -> &'static str {
+        TIMEOUT
+    }
+}
+
+/// The status of a call whose deadline passed.
+pub(super) fn late() -> Status {
+    to_status(&Late)
 }
 
 /// The faults that travel, their places put into `facts`, and how many don't travel.
@@ -121,10 +144,28 @@ impl Refusal {
         }
     }
 
-    /// Whether a part of ours made the status, so that it was reached and decided.
+    /// The status that says this: for a part that passes on, in our words, what failed behind it.
+    #[must_use]
+    pub fn to_status(&self) -> Status {
+        let mut facts = self.facts.clone();
+        facts.insert(CLASS.to_owned(), self.class.name().to_owned());
+        let mut details = ErrorDetails::new();
+        let (fields, _omitted) = fields(&self.violations, &mut facts);
+        details.set_error_info(self.reason.to_uppercase(), DOMAIN, facts);
+        if !fields.is_empty() {
+            details.set_bad_request(fields);
+        }
+        if let Some(after) = self.retry_after {
+            details.set_retry_info(Some(after));
+        }
+        Status::with_error_details(self.class.grpc(), cut(&self.message, MOST_MESSAGE_BYTES).into_owned(), details)
+    }
+
+    /// Whether a part of ours made the status, so that it was reached and decided. A deadline that passed decides nothing.
     #[must_use]
     pub fn is_ours(status: &Status) -> bool {
-        status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
+        let decided = |reason: &str| !reason.eq_ignore_ascii_case(TIMEOUT);
+        status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN && decided(&info.reason))
     }
 
     fn foreign(status: &Status) -> Self {
@@ -132,9 +173,7 @@ impl Refusal {
             _ if is_unreachable(status) => {
                 (Code::Unavailable, "service_unavailable", "A part of this service can't be reached right now")
             }
-            Grpc::DeadlineExceeded | Grpc::Cancelled => {
-                (Code::Timeout, "timeout", "There was no answer in time. The request may have run")
-            }
+            Grpc::DeadlineExceeded | Grpc::Cancelled => (Code::Timeout, TIMEOUT, NO_ANSWER),
             Grpc::Unavailable | Grpc::Unknown | Grpc::Internal => {
                 (Code::BadUpstream, "service_broken", "A part of this service broke off. The request may have run")
             }
@@ -206,6 +245,17 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_can_be_said_again() {
+        let violation = Violation { position: Some((3, 14)), ..Violation::new("query", "no such field") };
+        let once = Refusal::of(&to_status(&Broken(Code::Unprocessable, vec![violation])));
+        let refusal = Refusal { retry_after: Some(Duration::from_secs(3)), ..once };
+        assert_eq!(Refusal::of(&refusal.to_status()), refusal);
+        let unreachable = Refusal::of(&Refusal::of(&Status::unavailable("no route to 10.0.0.1")).to_status());
+        assert_eq!((unreachable.class, unreachable.reason.as_str()), (Code::BadUpstream, "service_broken"));
+        assert!(!unreachable.message.contains("10.0.0.1"));
+    }
+
+    #[test]
     fn an_error_fits_into_headers_whatever_is_wrong() {
         let flood = (0..1_000).map(|n| Violation { position: Some((n, n)), ..Violation::new("v", "w".repeat(90)) });
         for violations in [vec![Violation::new("ü".repeat(30_000), "x".repeat(30_000))], flood.collect()] {
@@ -229,5 +279,14 @@ mod tests {
         let status = to_status(&Broken(Code::BadUpstream, vec![]));
         assert_eq!((status.code(), Refusal::of(&status).class), (Grpc::Unknown, Code::BadUpstream));
         assert_eq!(Refusal::of(&Status::not_found("")).class, Code::Internal);
+    }
+
+    #[test]
+    fn a_deadline_that_passed_has_a_reason_and_is_no_decision() {
+        let status = late();
+        assert_eq!(status.code(), Grpc::DeadlineExceeded);
+        let Refusal { class, reason, .. } = Refusal::of(&status);
+        assert_eq!((class, reason.as_str()), (Code::Timeout, "timeout"));
+        assert!(!Refusal::is_ours(&status));
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Every field of ours that can fail is nullable, so a dropped key is always to be null.
 
+use std::collections::HashSet;
+
 use async_graphql::{Name, PathSegment, Response, ServerError, Value, indexmap::IndexMap};
 use bytes::Bytes;
 use kit::error::chain;
@@ -40,9 +42,28 @@ pub(super) fn bytes(response: &Response) -> Bytes {
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         errors: &'a [ServerError],
     }
-    let data = Some(&response.data).filter(|data| **data != Value::Null);
+    let data = Some(&response.data).filter(|_| has_data(response));
     let json = serde_json::to_vec(&Envelope { data, errors: &response.errors });
     Bytes::from(json.unwrap_or_else(|_unwritable| br#"{"errors":[{"message":"Something went wrong"}]}"#.to_vec()))
+}
+
+/// Whether anything ran.
+pub(super) fn has_data(response: &Response) -> bool {
+    response.data != Value::Null
+}
+
+/// How many objects the answer holds: what it cost. `free`: under which keys of the root they cost nothing.
+pub(super) fn objects(response: &Response, free: &HashSet<Name>) -> u64 {
+    let Value::Object(fields) = &response.data else { return 0 };
+    fields.iter().filter(|(name, _)| !free.contains(*name)).map(|(_, value)| objects_in(value)).sum()
+}
+
+fn objects_in(value: &Value) -> u64 {
+    match value {
+        Value::Object(fields) => 1 + fields.values().map(objects_in).sum::<u64>(),
+        Value::List(items) => items.iter().map(objects_in).sum(),
+        _ => 0,
+    }
 }
 
 /// Writes null where the path ends, unless something is there.

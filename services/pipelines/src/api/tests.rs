@@ -3,6 +3,10 @@
 mod builds;
 mod documents;
 mod lists;
+mod members;
+mod people;
 mod pipelines;
 mod reach;
+mod statements;
+mod teams;
 mod world;

@@ -27,7 +27,7 @@ const MOST_SELECTIONS: u64 = 10_000;
 /// The most levels of fields and fragments; the executor recurses over them.
 const MOST_LEVELS: u64 = 128;
 /// What a connection is multiplied by when it says nothing itself.
-const CONNECTIONS: [&str; 4] = ["builds", "metaData", "organizations", "pipelines"];
+const CONNECTIONS: [&str; 6] = ["builds", "members", "metaData", "organizations", "pipelines", "teams"];
 /// Introspection's lists that lead back to types; nesting them grows without bound.
 const INTROSPECTION: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
 
@@ -49,13 +49,14 @@ struct Walk<'a> {
     known: HashMap<&'a Name, Option<Measure>>,
 }
 
-/// Refuses a document that goes beyond the limits.
+/// Refuses a document that goes beyond the limits. Answers what the chosen operation costs at most.
 pub(super) fn check(
     document: &ExecutableDocument,
     chosen: Option<&Positioned<OperationDefinition>>,
     limits: &Limits,
     variables: &Variables,
-) -> Result<(), ServerError> {
+) -> Result<u64, ServerError> {
+    let mut requested = 0;
     let operation = chosen.map(|chosen| &chosen.node);
     let mut walk = Walk { fragments: &document.fragments, operation, variables, known: HashMap::new() };
     // The validator walks over every operation and fragment, used or not.
@@ -74,8 +75,11 @@ pub(super) fn check(
             let message = format!("Query is too complex: {} (at most {}).", measure.complexity, limits.complexity);
             return Err(ServerError::new(message, None));
         }
+        if chosen.is_some_and(|chosen| std::ptr::eq(chosen, operation)) {
+            requested = measure.complexity;
+        }
     }
-    Ok(())
+    Ok(requested)
 }
 
 /// The fragments that the document's operations lead to.

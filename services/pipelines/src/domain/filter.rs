@@ -1,10 +1,13 @@
-//! What a list of pipelines or builds is narrowed to.
+//! What a list of pipelines, builds or teams is narrowed to.
 
 use kit::ambient::Instant;
+
+use uuid::Uuid;
 
 use super::{
     build::{MetaDatum, State},
     pipeline::Pipeline,
+    team::{Privacy, Sight},
 };
 
 /// From when to when something was made; both ends count.
@@ -25,9 +28,9 @@ pub(crate) struct Builds {
     pub(crate) created: Period,
 }
 
-/// How pipelines are ordered.
+/// How pipelines and teams are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum PipelineOrder {
+pub(crate) enum ListOrder {
     #[default]
     RecentlyCreated,
     Name,
@@ -40,7 +43,52 @@ pub(crate) struct Pipelines {
     pub(crate) search: Option<String>,
     pub(crate) repository_url: Option<String>,
     pub(crate) created: Period,
-    pub(crate) order: PipelineOrder,
+    pub(crate) team: Option<Selector<Uuid>>,
+    pub(crate) order: ListOrder,
+}
+
+/// One thing, or everything but it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selector<T> {
+    pub(crate) value: T,
+    pub(crate) negated: bool,
+}
+
+/// Which teams, in which order.
+#[derive(Clone, Debug)]
+pub(crate) struct Teams {
+    pub(crate) search: Option<String>,
+    pub(crate) privacy: Option<Vec<Privacy>>,
+    /// Those that a user is in.
+    pub(crate) user: Option<Selector<Uuid>>,
+    /// Those that a pipeline is in.
+    pub(crate) pipeline: Option<Selector<Uuid>>,
+    pub(crate) sight: Sight,
+    pub(crate) order: ListOrder,
+}
+
+/// Which pipelines of a team, in which order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assignments {
+    pub(crate) search: Option<String>,
+    pub(crate) order: ListOrder,
+}
+
+impl Selector<String> {
+    /// Reads a selector: a leading `!` negates it.
+    pub(crate) fn parse(text: String) -> Self {
+        match text.strip_prefix('!') {
+            Some(value) => Self { value: value.to_owned(), negated: true },
+            None => Self { value: text, negated: false },
+        }
+    }
+}
+
+impl<T> Selector<T> {
+    /// A selector of something else.
+    pub(crate) fn with<U>(&self, value: U) -> Selector<U> {
+        Selector { value, negated: self.negated }
+    }
 }
 
 /// The texts to compare with, or `None` when there is nothing to narrow. A text with a NUL is in no row, and `PostgreSQL`

@@ -48,6 +48,14 @@ pub(crate) struct Window<T> {
     pub(crate) has_previous: bool,
 }
 
+impl<T> Window<T> {
+    /// The same part of another list.
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Window<U> {
+        let Self { items, has_next, has_previous } = self;
+        Window { items: items.into_iter().map(change).collect(), has_next, has_previous }
+    }
+}
+
 impl<C: Mark> Page<C> {
     /// Checks the arguments of a connection.
     pub(crate) fn parse(arguments: Arguments) -> Result<Self, Error> {

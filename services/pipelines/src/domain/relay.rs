@@ -18,15 +18,23 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 pub(crate) enum Kind {
     Build,
     Organization,
+    OrganizationMember,
     Pipeline,
+    Team,
+    TeamMember,
+    TeamPipeline,
     User,
     Viewer,
 }
 
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Build, "Build"),
     (Kind::Organization, "Organization"),
+    (Kind::OrganizationMember, "OrganizationMember"),
     (Kind::Pipeline, "Pipeline"),
+    (Kind::Team, "Team"),
+    (Kind::TeamMember, "TeamMember"),
+    (Kind::TeamPipeline, "TeamPipeline"),
     (Kind::User, "User"),
     (Kind::Viewer, "Viewer"),
 ];

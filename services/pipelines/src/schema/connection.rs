@@ -1,14 +1,23 @@
 //! Relay's connections.
 
+use std::cmp::Ordering;
+
 use async_graphql::{Context, Interface, SimpleObject};
 
 use super::{
     build::{Build, BuildMetaData},
+    member::OrganizationMember,
     organization::Organization,
     pipeline::Pipeline,
+    team::Team,
+    team_member::TeamMember,
+    team_pipeline::TeamPipeline,
 };
 use crate::{
-    domain::paging::{Arguments, Mark, Page, Window},
+    domain::{
+        cursor::Ordered,
+        paging::{Arguments, Mark, Page, Window},
+    },
     error::Error,
 };
 
@@ -33,7 +42,11 @@ pub(crate) enum Connection {
     Build(BuildConnection),
     BuildMetaData(BuildMetaDataConnection),
     Organization(OrganizationConnection),
+    OrganizationMember(OrganizationMemberConnection),
     Pipeline(PipelineConnection),
+    Team(TeamConnection),
+    TeamMember(TeamMemberConnection),
+    TeamPipeline(TeamPipelineConnection),
 }
 
 macro_rules! connection {
@@ -80,7 +93,11 @@ macro_rules! connection {
 connection!(BuildConnection, BuildEdge, Build);
 connection!(BuildMetaDataConnection, BuildMetaDataEdge, BuildMetaData);
 connection!(OrganizationConnection, OrganizationEdge, Organization);
+connection!(OrganizationMemberConnection, OrganizationMemberEdge, OrganizationMember);
 connection!(PipelineConnection, PipelineEdge, Pipeline);
+connection!(TeamConnection, TeamEdge, Team);
+connection!(TeamMemberConnection, TeamMemberEdge, TeamMember);
+connection!(TeamPipelineConnection, TeamPipelineEdge, TeamPipeline);
 
 /// Whether the rows of the connection being resolved are asked for.
 pub(crate) fn wants_rows(ctx: &Context<'_>) -> bool {
@@ -100,6 +117,23 @@ pub(crate) fn part<T>(all: Vec<T>, first: Option<i32>, last: Option<i32>) -> Res
         items.reverse();
     }
     Ok(page.window(items))
+}
+
+/// The part of a list that is at hand as a whole, in whatever order, between the page's marks.
+pub(crate) fn section<T>(mut all: Vec<(Ordered, T)>, page: &Page<Ordered>) -> Result<Window<(Ordered, T)>, Error> {
+    let crossed = || Error::Paging("the cursor belongs to another order of this list".to_owned());
+    for (mark, wanted) in [(&page.after, Ordering::Greater), (&page.before, Ordering::Less)] {
+        let Some(mark) = mark else { continue };
+        if all.iter().any(|(place, _)| place.compare(mark).is_none()) {
+            return Err(crossed());
+        }
+        all.retain(|(place, _)| place.compare(mark) == Some(wanted));
+    }
+    all.sort_by(|(one, _), (two, _)| one.compare(two).unwrap_or(Ordering::Equal));
+    if page.backwards() {
+        all.reverse();
+    }
+    Ok(page.window(all))
 }
 
 /// A place in a list that is at hand as a whole.

@@ -1,12 +1,15 @@
 //! The root of changes: each parses its ids, decides, writes in one transaction and replies.
 
 mod payloads;
+mod teams;
 
 use async_graphql::{Context, Object};
 
 use self::payloads::{
     BuildCancelPayload, BuildCreatePayload, BuildRebuildPayload, PipelineArchivePayload, PipelineCreatePayload,
-    PipelineDeletePayload, PipelineUnarchivePayload, PipelineUpdatePayload,
+    PipelineDeletePayload, PipelineUnarchivePayload, PipelineUpdatePayload, TeamCreatePayload, TeamDeletePayload,
+    TeamMemberCreatePayload, TeamMemberDeletePayload, TeamMemberUpdatePayload, TeamPipelineCreatePayload,
+    TeamPipelineDeletePayload, TeamPipelineUpdatePayload, TeamUpdatePayload,
 };
 use super::{
     Nullable,
@@ -14,7 +17,9 @@ use super::{
     connection::PipelineEdge,
     inputs::{
         BuildCancelInput, BuildCreateInput, BuildRebuildInput, PipelineArchiveInput, PipelineCreateInput,
-        PipelineDeleteInput, PipelineUnarchiveInput, PipelineUpdateInput,
+        PipelineDeleteInput, PipelineUnarchiveInput, PipelineUpdateInput, TeamCreateInput, TeamDeleteInput,
+        TeamMemberCreateInput, TeamMemberDeleteInput, TeamMemberUpdateInput, TeamPipelineCreateInput,
+        TeamPipelineDeleteInput, TeamPipelineUpdateInput, TeamUpdateInput,
     },
     organization::Organization,
     pipeline::Pipeline,
@@ -22,11 +27,11 @@ use super::{
 };
 use crate::{
     domain::{
-        filter::PipelineOrder,
+        filter::ListOrder,
         relay::{self, Kind},
     },
     error::Error,
-    store::{Birth, Creation},
+    store::{Birth, Creation, Edit},
 };
 
 /// The root for mutations in this schema
@@ -85,6 +90,75 @@ impl Mutation {
     async fn pipeline_update(&self, ctx: &Context<'_>, input: PipelineUpdateInput) -> Nullable<PipelineUpdatePayload> {
         Some(pipeline_update(ctx, input).await)
     }
+
+    /// Create a team.
+    async fn team_create(&self, ctx: &Context<'_>, input: TeamCreateInput) -> Nullable<TeamCreatePayload> {
+        Some(teams::create(ctx, input).await)
+    }
+
+    /// Delete a team.
+    async fn team_delete(&self, ctx: &Context<'_>, input: TeamDeleteInput) -> Nullable<TeamDeletePayload> {
+        Some(teams::delete(ctx, input).await)
+    }
+
+    /// Add a user to a team.
+    async fn team_member_create(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamMemberCreateInput,
+    ) -> Nullable<TeamMemberCreatePayload> {
+        Some(teams::create_member(ctx, input).await)
+    }
+
+    /// Remove a user from a team.
+    async fn team_member_delete(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamMemberDeleteInput,
+    ) -> Nullable<TeamMemberDeletePayload> {
+        Some(teams::delete_member(ctx, input).await)
+    }
+
+    /// Update a user's role in a team.
+    async fn team_member_update(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamMemberUpdateInput,
+    ) -> Nullable<TeamMemberUpdatePayload> {
+        Some(teams::update_member(ctx, input).await)
+    }
+
+    /// Add a pipeline to a team.
+    async fn team_pipeline_create(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamPipelineCreateInput,
+    ) -> Nullable<TeamPipelineCreatePayload> {
+        Some(teams::create_pipeline(ctx, input).await)
+    }
+
+    /// Remove a pipeline from a team.
+    async fn team_pipeline_delete(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamPipelineDeleteInput,
+    ) -> Nullable<TeamPipelineDeletePayload> {
+        Some(teams::delete_pipeline(ctx, input).await)
+    }
+
+    /// Update a pipeline's access level within a team.
+    async fn team_pipeline_update(
+        &self,
+        ctx: &Context<'_>,
+        input: TeamPipelineUpdateInput,
+    ) -> Nullable<TeamPipelineUpdatePayload> {
+        Some(teams::update_pipeline(ctx, input).await)
+    }
+
+    /// Change the settings for a team.
+    async fn team_update(&self, ctx: &Context<'_>, input: TeamUpdateInput) -> Nullable<TeamUpdatePayload> {
+        Some(teams::update(ctx, input).await)
+    }
 }
 
 async fn build_create(ctx: &Context<'_>, input: BuildCreateInput) -> Result<BuildCreatePayload, Error> {
@@ -120,12 +194,13 @@ async fn pipeline_create(ctx: &Context<'_>, input: PipelineCreateInput) -> Resul
     let client_mutation_id = input.client_mutation_id.clone();
     let organization = relay::decode_as(Kind::Organization, &input.organization_id);
     let organization = organization.and_then(|uuid| viewer(ctx).organization(uuid)).ok_or(Error::NoOrganization)?;
-    let content = input.content()?;
+    let (teams, content) = (input.teams.clone().unwrap_or_default(), input.content()?);
     let Birth { uuid, at, by } = birth(ctx);
-    let creation = Creation { uuid, organization: organization.uuid, at, by };
+    let teams = teams::assignments(ctx, uuid, organization.uuid, teams).await?;
+    let creation = Creation { uuid, organization: organization.uuid, at, by, teams };
     let row = server(ctx).store.create_pipeline(creation, content.slug()?, content).await?;
-    let cursor = Pipeline::cursor(&row, PipelineOrder::RecentlyCreated);
     let pipeline = Pipeline::new(row);
+    let cursor = pipeline.place(ListOrder::RecentlyCreated);
     Ok(PipelineCreatePayload {
         client_mutation_id,
         organization: Organization(organization.clone()),
@@ -137,21 +212,21 @@ async fn pipeline_create(ctx: &Context<'_>, input: PipelineCreateInput) -> Resul
 async fn pipeline_update(ctx: &Context<'_>, input: PipelineUpdateInput) -> Result<PipelineUpdatePayload, Error> {
     let client_mutation_id = input.client_mutation_id.clone();
     let uuid = relay::decode_as(Kind::Pipeline, &input.id).ok_or(Error::NoPipeline)?;
-    let row = server(ctx).store.update_pipeline(&scope(ctx), uuid, |content| input.apply(content)).await?;
+    let edit = Edit { archived: input.archived, at: server(ctx).ambient.now(), by: viewer(ctx).person() };
+    let row = server(ctx).store.update_pipeline(&scope(ctx), uuid, edit, |content| input.apply(content)).await?;
     Ok(PipelineUpdatePayload { client_mutation_id, pipeline: Pipeline::new(row) })
 }
 
 async fn pipeline_archive(ctx: &Context<'_>, id: &str, archive: bool) -> Result<Pipeline, Error> {
     let uuid = relay::decode_as(Kind::Pipeline, id).ok_or(Error::NoPipeline)?;
-    let server = server(ctx);
-    let archived = archive.then(|| (server.ambient.now(), viewer(ctx).person()));
-    Ok(Pipeline::new(server.store.archive_pipeline(&scope(ctx), uuid, archived).await?))
+    let edit = Edit { archived: Some(archive), at: server(ctx).ambient.now(), by: viewer(ctx).person() };
+    Ok(Pipeline::new(server(ctx).store.update_pipeline(&scope(ctx), uuid, edit, Ok).await?))
 }
 
 async fn pipeline_delete(ctx: &Context<'_>, input: PipelineDeleteInput) -> Result<PipelineDeletePayload, Error> {
     let PipelineDeleteInput { client_mutation_id, id } = input;
     let uuid = relay::decode_as(Kind::Pipeline, &id).ok_or(Error::NoPipeline)?;
-    let organization = server(ctx).store.delete_pipeline(&scope(ctx), uuid).await?;
+    let organization = server(ctx).store.delete_pipeline(&scope(ctx), uuid, viewer(ctx).person().as_ref()).await?;
     let organization = viewer(ctx).organization(organization).cloned().ok_or(Error::NoOrganization)?;
     Ok(PipelineDeletePayload { client_mutation_id, deleted_pipeline_id: id, organization: Organization(organization) })
 }

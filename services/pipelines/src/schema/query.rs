@@ -4,14 +4,17 @@ use async_graphql::{Context, ID, Object};
 use uuid::Uuid;
 
 use super::{
-    Nullable,
+    Nullable, authority,
     build::Build,
+    member::OrganizationMember,
     node::{self, Node},
     organization::Organization,
     pipeline::Pipeline,
     scope,
     serial::Serial,
-    server, viewer,
+    server,
+    team::Team,
+    viewer,
     viewer::Viewer,
 };
 use crate::{domain::slug, error::Error};
@@ -55,6 +58,18 @@ impl Query {
         found.cloned().map(Organization)
     }
 
+    /// Find an organization member
+    async fn organization_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The UUID for the membership, prefixed by its organization's slug i.e. `acme-inc/0bd5ea7c-89b3-4f40-8ca3-ffac805771eb`"
+        )]
+        slug: ID,
+    ) -> Nullable<OrganizationMember> {
+        find_member(ctx, &slug).await.transpose()
+    }
+
     /// Find a pipeline
     async fn pipeline(
         &self,
@@ -63,6 +78,16 @@ impl Query {
         #[graphql(desc = "The UUID of the pipeline")] uuid: Option<ID>,
     ) -> Nullable<Pipeline> {
         find_pipeline(ctx, slug, uuid).await.transpose()
+    }
+
+    /// Find a team
+    async fn team(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The slug of the team, prefixed with its organization. i.e. `acme-inc/awesome-team`")]
+        slug: ID,
+    ) -> Nullable<Team> {
+        find_team(ctx, &slug).await.transpose()
     }
 
     /// Context of the current user using the GraphQL API
@@ -96,4 +121,18 @@ async fn find_build(ctx: &Context<'_>, slug: Option<ID>, uuid: Option<ID>) -> Re
         store.build(&scope(ctx), uuid).await?
     };
     Ok(found.map(Build::new))
+}
+
+async fn find_member(ctx: &Context<'_>, slug: &str) -> Result<Option<OrganizationMember>, Error> {
+    let Some([organization, uuid]) = slug::parts(slug) else { return Ok(None) };
+    let Some(organization) = viewer(ctx).organization_of_slug(organization) else { return Ok(None) };
+    let Ok(uuid) = Uuid::try_parse(uuid) else { return Ok(None) };
+    node::member_of(ctx, organization, uuid).await
+}
+
+async fn find_team(ctx: &Context<'_>, slug: &str) -> Result<Option<Team>, Error> {
+    let Some([organization, team]) = slug::parts(slug) else { return Ok(None) };
+    let Some(organization) = viewer(ctx).organization_of_slug(organization) else { return Ok(None) };
+    let sight = authority::sight(ctx, organization.uuid).await?;
+    Ok(server(ctx).store.team_of_slug(organization.uuid, team, sight).await?.map(Team::new))
 }

@@ -1,5 +1,7 @@
 //! Whatever we export must be in the public schema, exactly so.
 
+use std::sync::Arc;
+
 use apollo_compiler::{
     Schema,
     ast::{FieldDefinition, InputValueDefinition},
@@ -7,13 +9,13 @@ use apollo_compiler::{
 };
 use kit::{ambient::Ambient, db::Database};
 
-use crate::{Api, Settings};
+use crate::{Api, Nobody, Settings};
 
 #[tokio::test]
 async fn the_schema_is_valid_and_a_subset_of_the_public_one() {
     bed::each_engine(async |bed| {
         let database = Database::open(&bed.url).await.unwrap();
-        assert_public(&Api::new(database, Ambient::system(), Settings::default()).sdl());
+        assert_public(&Api::new(database, Arc::new(Nobody), Ambient::system(), Settings::default()).sdl());
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! Rows of builds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use kit::ambient::Instant;
 use sea_orm::{
@@ -16,10 +16,12 @@ use super::{
         columns, meta_data, pipeline,
     },
     pipelines::take_number,
-    within,
+    team_pipelines::Count,
+    together, within,
 };
 use crate::{
     domain::{
+        self,
         build::{Build, Content, MetaDatum, State, UNFINISHED},
         cursor::{Created, Number},
         filter::Builds,
@@ -62,29 +64,44 @@ impl Store {
         rows.into_iter().map(|row| pair(row).map(|found| (found.0.uuid, found))).collect()
     }
 
-    /// A part of a pipeline's builds, the newest first.
+    /// A part of each of those pipelines' builds, the newest first.
     pub(crate) async fn builds(
         &self,
-        pipeline: &Pipeline,
+        pipelines: &[Arc<Pipeline>],
         filter: &Builds,
         page: &Page<Number>,
-    ) -> Result<Window<Build>, Error> {
-        let mut select = of_pipeline(pipeline, filter);
-        if let Some(Number(after)) = page.after {
-            select = select.filter(Column::Number.lt(after));
+    ) -> Result<HashMap<Uuid, Window<Build>>, Error> {
+        let lists = pipelines.iter().map(|pipeline| {
+            let select = of_pipeline(pipeline, filter);
+            let select = page.after.iter().fold(select, |select, after| select.filter(Column::Number.lt(after.0)));
+            let select = page.before.iter().fold(select, |select, before| select.filter(Column::Number.gt(before.0)));
+            let order = if page.backwards() { Order::Asc } else { Order::Desc };
+            select.order_by(Column::Number, order).limit(page.limit()).into_query()
+        });
+        let rows: Vec<Model> = together::all(self.database.read(), lists.collect()).await?;
+        let mut found = HashMap::<_, Vec<_>>::new();
+        for row in rows {
+            found.entry(row.pipeline_uuid).or_default().push(Build::try_from(row)?);
         }
-        if let Some(Number(before)) = page.before {
-            select = select.filter(Column::Number.gt(before));
-        }
-        let order = if page.backwards() { Order::Asc } else { Order::Desc };
-        let rows = select.order_by(Column::Number, order).limit(page.limit()).all(self.database.read()).await?;
-        let builds: Result<Vec<_>, DbErr> = rows.into_iter().map(Build::try_from).collect();
-        Ok(page.window(builds?))
+        let window = |pipeline: &Arc<Pipeline>| page.window(found.remove(&pipeline.uuid).unwrap_or_default());
+        Ok(pipelines.iter().map(|pipeline| pipeline.uuid).zip(pipelines.iter().map(window)).collect())
     }
 
-    /// How many of a pipeline's builds there are.
-    pub(crate) async fn count_builds(&self, pipeline: &Pipeline, filter: &Builds) -> Result<u64, Error> {
-        Ok(of_pipeline(pipeline, filter).count(self.database.read()).await?)
+    /// How many builds each of those pipelines has.
+    pub(crate) async fn count_builds(
+        &self,
+        pipelines: &[Arc<Pipeline>],
+        filter: &Builds,
+    ) -> Result<HashMap<Uuid, u64>, Error> {
+        // Each pipeline has its own default branch.
+        let count = |pipeline: &Arc<Pipeline>| {
+            let select = of_pipeline(pipeline, filter).select_only();
+            let select = select.expr_as(Expr::value(pipeline.uuid), "parent");
+            select.column_as(Column::Uuid.count(), "count").into_query()
+        };
+        let counts = pipelines.iter().map(count).collect();
+        let counts: Vec<Count> = together::all(self.database.read(), counts).await?;
+        Ok(counts.into_iter().map(|row| (row.parent, row.count.unsigned_abs())).collect())
     }
 
     /// A part of the builds that a user made, the newest first.
@@ -95,7 +112,7 @@ impl Store {
         page: &Page<Created>,
     ) -> Result<Window<Pair>, Error> {
         let order = if page.backwards() { Order::Asc } else { Order::Desc };
-        let select = scoped(paired(), scope).filter(Column::CreatedByUuid.eq(user)).filter(matching(filter));
+        let select = scoped(paired(), scope).filter(Column::CreatedByUuid.eq(user)).filter(anywhere(filter));
         let rows = select.order_by(Column::Uuid, order).limit(page.limit()).all(self.database.read()).await?;
         let pairs: Result<Vec<_>, Error> = rows.into_iter().map(pair).collect();
         Ok(page.window(pairs?))
@@ -106,7 +123,7 @@ impl Store {
         let select = Entity::find()
             .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
             .filter(Column::CreatedByUuid.eq(user))
-            .filter(matching(filter));
+            .filter(anywhere(filter));
         Ok(select.count(self.database.read()).await?)
     }
 
@@ -231,20 +248,27 @@ fn scoped<Q: QueryFilter>(select: Q, scope: &[Uuid]) -> Q {
 }
 
 fn of_pipeline(pipeline: &Pipeline, filter: &Builds) -> Select<Entity> {
+    let branches = filter.branches.clone().map(|branches| domain::filter::branches(branches, pipeline));
     Entity::find()
         .filter(Column::PipelineUuid.eq(pipeline.uuid))
         .filter(Column::OrganizationUuid.eq(pipeline.organization))
         .filter(matching(filter))
+        .filter(Condition::all().add_option(branches.map(|branches| Column::Branch.is_in(branches))))
 }
 
+/// What holds for builds of any pipeline.
 fn matching(filter: &Builds) -> Condition {
     let states = filter.states.as_ref().map(|states| states.iter().map(|state| state.word()));
     let condition = Condition::all()
         .add(within(Column::CreatedAt, filter.created))
-        .add_option(filter.branches.clone().map(|branches| Column::Branch.is_in(branches)))
         .add_option(filter.commits.clone().map(|commits| Column::Commit.is_in(commits)))
         .add_option(states.map(|states| Column::State.is_in(states)));
     filter.meta_data.iter().fold(condition, |condition, datum| condition.add(Column::Uuid.in_subquery(carrying(datum))))
+}
+
+/// The same, and on those branches, whatever the pipeline.
+fn anywhere(filter: &Builds) -> Condition {
+    matching(filter).add_option(filter.branches.clone().map(|branches| Column::Branch.is_in(branches)))
 }
 
 fn carrying(datum: &MetaDatum) -> sea_orm::sea_query::SelectStatement {

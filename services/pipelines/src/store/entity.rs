@@ -5,6 +5,9 @@
 pub(super) mod build;
 pub(super) mod meta_data;
 pub(super) mod pipeline;
+pub(super) mod team;
+pub(super) mod team_member;
+pub(super) mod team_pipeline;
 
 use uuid::Uuid;
 

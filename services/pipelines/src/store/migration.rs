@@ -1,6 +1,7 @@
 //! The schema's history.
 
 mod m0001_pipelines_and_builds;
+mod m0002_teams;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -11,7 +12,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_pipelines_and_builds::Migration)]
+        vec![Box::new(m0001_pipelines_and_builds::Migration), Box::new(m0002_teams::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

@@ -4,26 +4,26 @@ use std::collections::HashMap;
 
 use kit::ambient::Instant;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, SqlErr,
-    sea_query::{BinOper, Expr, Func},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    sea_query::Expr,
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     Store,
-    entity::{
-        columns,
-        pipeline::{ActiveModel, Column, Entity, Model},
-    },
+    entity::pipeline::{ActiveModel, Column, Entity, Model},
+    order, taken, team_pipelines,
+    trail::{Entry, Thing},
     within,
 };
 use crate::{
     domain::{
         cursor,
-        filter::{PipelineOrder, Pipelines},
+        filter::Pipelines,
         paging::{Page, Window},
         pipeline::{Content, Pipeline},
+        team::Assignment,
         viewer::Person,
     },
     error::Error,
@@ -33,6 +33,16 @@ use crate::{
 pub(crate) struct Creation {
     pub(crate) uuid: Uuid,
     pub(crate) organization: Uuid,
+    pub(crate) at: Instant,
+    pub(crate) by: Option<Person>,
+    /// The teams that it begins in.
+    pub(crate) teams: Vec<Assignment>,
+}
+
+/// A change of a pipeline beside its content.
+pub(crate) struct Edit {
+    /// Whether it is archived from now on; `None`: as it is.
+    pub(crate) archived: Option<bool>,
     pub(crate) at: Instant,
     pub(crate) by: Option<Person>,
 }
@@ -69,23 +79,11 @@ impl Store {
         &self,
         organization: Uuid,
         filter: &Pipelines,
-        page: &Page<cursor::Pipeline>,
+        page: &Page<cursor::Ordered>,
     ) -> Result<Window<Pipeline>, Error> {
-        let forwards = !page.backwards();
-        let mut select = narrowed(organization, filter);
-        for (mark, beyond) in [(&page.after, true), (&page.before, false)] {
-            if let Some(mark) = mark {
-                select = select.filter(side(mark, filter.order, beyond)?);
-            }
-        }
-        // Names ascend and ids descend, unless the page is asked for from the end.
-        let select = match filter.order {
-            PipelineOrder::Name => {
-                select.order_by(Column::Name, order(forwards)).order_by(Column::Uuid, order(forwards))
-            }
-            PipelineOrder::RecentlyCreated => select.order_by(Column::Uuid, order(!forwards)),
-        };
-        let rows = select.limit(page.limit()).all(self.database.read()).await?;
+        let select = narrowed(organization, filter);
+        let select = order::part(select, (Column::Name, Column::Uuid), filter.order, page)?;
+        let rows = select.all(self.database.read()).await?;
         Ok(page.window(rows.into_iter().map(Pipeline::from).collect()))
     }
 
@@ -101,7 +99,7 @@ impl Store {
         slug: String,
         content: Content,
     ) -> Result<Pipeline, Error> {
-        let Creation { uuid, organization, at, by } = creation;
+        let Creation { uuid, organization, at, by, teams } = creation;
         let (archived_at, archived_by) = (None, None);
         let pipeline =
             Pipeline { uuid, organization, slug, content, created_at: at, created_by: by, archived_at, archived_by };
@@ -109,69 +107,58 @@ impl Store {
         Entity::insert(ActiveModel::from(pipeline.clone()))
             .exec_without_returning(&transaction)
             .await
-            .map_err(taken)?;
+            .map_err(|error| taken(error, Error::NameTaken))?;
+        let (by, data) = (pipeline.created_by.as_ref(), json!({ "slug": pipeline.slug }));
+        self.record(&transaction, entry("PIPELINE_CREATED", &pipeline, by, data)).await?;
+        for assignment in teams {
+            self.assign(&transaction, assignment).await?;
+        }
         transaction.commit().await?;
         Ok(pipeline)
     }
 
-    /// Changes what is chosen about a pipeline.
+    /// Changes what is chosen about a pipeline; archives it or brings it back. What is so already stays as it is.
     pub(crate) async fn update_pipeline(
         &self,
         scope: &[Uuid],
         uuid: Uuid,
+        Edit { archived, at, by }: Edit,
         change: impl FnOnce(Content) -> Result<Content, Error>,
     ) -> Result<Pipeline, Error> {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).lock_exclusive().one(&transaction).await?.ok_or(Error::NoPipeline)?;
-        let mut pipeline = Pipeline::from(row);
-        let next_build_number = pipeline.content.next_build_number;
-        pipeline.content = change(pipeline.content)?;
+        let old = Pipeline::from(row);
+        let mut pipeline = Pipeline { content: change(old.content.clone())?, ..old.clone() };
+        let next_build_number = old.content.next_build_number;
         if pipeline.content.next_build_number < next_build_number {
             return Err(Error::invalid(format!("Next build number must be at least {next_build_number}")));
         }
-        let changed = ActiveModel::from(pipeline.content.clone());
-        Entity::update_many()
-            .set(changed)
-            .filter(Column::Uuid.eq(uuid))
-            .filter(Column::OrganizationUuid.eq(pipeline.organization))
-            .exec(&transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(pipeline)
-    }
-
-    /// Archives a pipeline, or brings it back. Doing so twice keeps the first time.
-    pub(crate) async fn archive_pipeline(
-        &self,
-        scope: &[Uuid],
-        uuid: Uuid,
-        archived: Option<(Instant, Option<Person>)>,
-    ) -> Result<Pipeline, Error> {
-        let transaction = self.database.begin().await?;
-        let row = one(scope, uuid).lock_exclusive().one(&transaction).await?.ok_or(Error::NoPipeline)?;
-        let mut pipeline = Pipeline::from(row);
-        if archived.is_none() || pipeline.archived_at.is_none() {
-            (pipeline.archived_at, pipeline.archived_by) = archived.map_or((None, None), |(at, by)| (Some(at), by));
+        let moved = archived.filter(|archived| *archived != old.archived_at.is_some());
+        if let Some(archived) = moved {
+            pipeline.archived_at = archived.then_some(at);
+            pipeline.archived_by = by.clone().filter(|_| archived);
+        } else if pipeline.content == old.content {
+            return Ok(old);
         }
-        let (by_uuid, by_name, by_email) = columns(pipeline.archived_by.clone());
         Entity::update_many()
-            .col_expr(Column::ArchivedAt, Expr::value(pipeline.archived_at))
-            .col_expr(Column::ArchivedByUuid, Expr::value(by_uuid))
-            .col_expr(Column::ArchivedByName, Expr::value(by_name))
-            .col_expr(Column::ArchivedByEmail, Expr::value(by_email))
+            .set(ActiveModel::from(pipeline.clone()))
             .filter(Column::Uuid.eq(uuid))
             .filter(Column::OrganizationUuid.eq(pipeline.organization))
             .exec(&transaction)
             .await?;
+        let data = json!({ "slug": pipeline.slug, "archived": moved });
+        self.record(&transaction, entry("PIPELINE_UPDATED", &pipeline, by.as_ref(), data)).await?;
         transaction.commit().await?;
         Ok(pipeline)
     }
 
     /// Deletes a pipeline with its builds; gives its organization.
-    pub(crate) async fn delete_pipeline(&self, scope: &[Uuid], uuid: Uuid) -> Result<Uuid, Error> {
+    pub(crate) async fn delete_pipeline(&self, scope: &[Uuid], uuid: Uuid, by: Option<&Person>) -> Result<Uuid, Error> {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).lock_exclusive().one(&transaction).await?.ok_or(Error::NoPipeline)?;
-        let organization = row.organization_uuid;
+        let pipeline = Pipeline::from(row);
+        let organization = pipeline.organization;
+        self.record(&transaction, entry("PIPELINE_DELETED", &pipeline, by, json!({ "slug": pipeline.slug }))).await?;
         let row = Entity::delete_many().filter(Column::Uuid.eq(uuid)).filter(Column::OrganizationUuid.eq(organization));
         row.exec(&transaction).await?;
         transaction.commit().await?;
@@ -203,12 +190,12 @@ pub(super) async fn take_number(
     }
 }
 
-fn one(scope: &[Uuid], uuid: Uuid) -> Select<Entity> {
-    Entity::find().filter(Column::Uuid.eq(uuid)).filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
+fn entry<'a>(kind: &'static str, pipeline: &'a Pipeline, by: Option<&'a Person>, data: Value) -> Entry<'a> {
+    Entry { kind, subject: Thing::Pipeline(pipeline), by, data }
 }
 
-fn order(ascending: bool) -> Order {
-    if ascending { Order::Asc } else { Order::Desc }
+fn one(scope: &[Uuid], uuid: Uuid) -> Select<Entity> {
+    Entity::find().filter(Column::Uuid.eq(uuid)).filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
 }
 
 fn narrowed(organization: Uuid, filter: &Pipelines) -> Select<Entity> {
@@ -220,38 +207,7 @@ fn narrowed(organization: Uuid, filter: &Pipelines) -> Select<Entity> {
         .add(within(Column::CreatedAt, filter.created))
         .add_option(archived)
         .add_option(filter.repository_url.as_ref().map(|url| Column::RepositoryUrl.eq(url)))
-        .add_option(filter.search.as_deref().map(named_like));
+        .add_option(filter.search.as_deref().map(|text| order::named_like(Column::Name, text)))
+        .add_option(filter.team.as_ref().map(team_pipelines::held_by));
     Entity::find().filter(condition)
-}
-
-/// Both sides are lowered by the database, so that they are lowered alike.
-fn named_like(text: &str) -> Expr {
-    let pattern: String =
-        text.chars().flat_map(|c| ['%', '_', '\\'].contains(&c).then_some('\\').into_iter().chain([c])).collect();
-    let escape = Expr::Constant('\\'.into());
-    let pattern = Expr::from(Func::lower(Expr::val(format!("%{pattern}%")))).binary(BinOper::Escape, escape);
-    Expr::from(Func::lower(Expr::col(Column::Name))).binary(BinOper::Like, pattern)
-}
-
-/// The rows on one side of a mark.
-fn side(mark: &cursor::Pipeline, order: PipelineOrder, beyond: bool) -> Result<Condition, Error> {
-    match (order, mark) {
-        (PipelineOrder::RecentlyCreated, cursor::Pipeline::Created(uuid)) => {
-            let side = if beyond { Column::Uuid.lt(*uuid) } else { Column::Uuid.gt(*uuid) };
-            Ok(Condition::all().add(side))
-        }
-        (PipelineOrder::Name, cursor::Pipeline::Named(name, uuid)) => {
-            let name_side = if beyond { Column::Name.gt(name) } else { Column::Name.lt(name) };
-            let uuid_side = if beyond { Column::Uuid.gt(*uuid) } else { Column::Uuid.lt(*uuid) };
-            Ok(Condition::any().add(name_side).add(Column::Name.eq(name).and(uuid_side)))
-        }
-        _ => Err(Error::Paging("the cursor belongs to another order of this list".to_owned())),
-    }
-}
-
-fn taken(error: sea_orm::DbErr) -> Error {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(_)) => Error::NameTaken,
-        _ => error.into(),
-    }
 }

@@ -2,47 +2,39 @@
 
 use kit::{address::Networks, error::Violation};
 
-use super::slug::Slug;
+use super::{content::Content, slug::Slug};
 
-const MOST_NAME: usize = 255;
+pub(super) const MOST_NAME: usize = 255;
 const MOST_DESCRIPTION: usize = 10_000;
 
 /// Everything about a portal that can be asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
-    pub(crate) name: String,
     /// `None`: made from the name.
     pub(crate) slug: Option<String>,
-    pub(crate) description: Option<String>,
-    pub(crate) query: String,
-    pub(crate) allowed_ip_addresses: Option<String>,
-    pub(crate) user_invokable: bool,
-    /// `None`: the built-in API.
+    /// The upstream's slug; `None`: the built-in API.
     pub(crate) upstream: Option<String>,
-    pub(crate) strict_variables: bool,
+    pub(crate) content: Content,
 }
 
 impl Details {
-    /// The slug, or everything that is wrong, the document left aside.
+    /// The slug, or everything that is wrong, the document and the upstream left aside.
     pub(crate) fn check(&self) -> Result<Slug, Vec<Violation>> {
-        let mut faults = check_name(&self.name);
-        if self.description.as_ref().is_some_and(|text| text.chars().count() > MOST_DESCRIPTION) {
+        let Content { name, description, query, allowed_ip_addresses, .. } = &self.content;
+        let mut faults = check_name(name);
+        if description.as_ref().is_some_and(|text| text.chars().count() > MOST_DESCRIPTION) {
             faults
                 .push(Violation::new("description", format!("must not be longer than {MOST_DESCRIPTION} characters")));
         }
         // PostgreSQL can't keep them, and nobody means them.
-        let texts =
-            [("name", Some(&self.name)), ("description", self.description.as_ref()), ("query", Some(&self.query))];
+        let texts = [("name", Some(name)), ("description", description.as_ref()), ("query", Some(query))];
         for (field, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.contains('\0'))) {
             faults.push(Violation::new(field, "must not contain NUL characters"));
         }
-        if let Err(fault) = Networks::parse(self.allowed_ip_addresses.as_deref().unwrap_or_default()) {
+        if let Err(fault) = Networks::parse(allowed_ip_addresses.as_deref().unwrap_or_default()) {
             faults.push(Violation::new("allowed_ip_addresses", format!("can't be used: {fault}")));
         }
-        if let Some(upstream) = &self.upstream {
-            faults.push(Violation::new("upstream", format!("{upstream:?} doesn't exist")));
-        }
-        let slug = check_slug(self.slug.as_deref(), &self.name).map_err(|fault| faults.push(fault)).ok();
+        let slug = check_slug(self.slug.as_deref(), name).map_err(|fault| faults.push(fault)).ok();
         slug.filter(|_| faults.is_empty()).ok_or(faults)
     }
 }
@@ -74,40 +66,45 @@ pub(super) fn check_slug(slug: Option<&str>, name: &str) -> Result<Slug, Violati
 mod tests {
     use super::*;
 
-    fn details() -> Details {
-        Details { name: "Trigger main build".into(), query: "{ __typename }".into(), ..Details::default() }
+    fn content() -> Content {
+        Content { name: "Trigger main build".into(), query: "{ __typename }".into(), ..Content::default() }
+    }
+
+    fn details(content: Content) -> Details {
+        Details { content, ..Details::default() }
+    }
+
+    fn faulty(details: &Details) -> Vec<String> {
+        details.check().unwrap_err().into_iter().map(|fault| fault.field).collect()
     }
 
     #[test]
     fn the_slug_comes_from_the_name_unless_given() {
-        assert_eq!(details().check().unwrap().as_str(), "trigger-main-build");
-        assert_eq!(Details { slug: Some("x".into()), ..details() }.check().unwrap().as_str(), "x");
+        assert_eq!(details(content()).check().unwrap().as_str(), "trigger-main-build");
+        assert_eq!(Details { slug: Some("x".into()), ..details(content()) }.check().unwrap().as_str(), "x");
     }
 
     #[test]
     fn every_fault_is_reported_with_its_field() {
-        let bad = Details {
-            name: " ".into(),
-            slug: Some("-".into()),
-            allowed_ip_addresses: Some("10.0.0.1/8".into()),
-            upstream: Some("nowhere".into()),
-            ..details()
-        };
-        let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["name", "allowed_ip_addresses", "upstream", "slug"]);
+        let content = Content { name: " ".into(), allowed_ip_addresses: Some("10.0.0.1/8".into()), ..content() };
+        let bad = Details { slug: Some("-".into()), ..details(content) };
+        assert_eq!(faulty(&bad), ["name", "allowed_ip_addresses", "slug"]);
     }
 
     #[test]
     fn nul_characters_are_refused_everywhere() {
-        let bad =
-            Details { name: "a\0b".into(), description: Some("\0".into()), query: "{ a } # \0".into(), ..details() };
-        let fields: Vec<_> = bad.check().unwrap_err().into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["name", "description", "query"]);
+        let bad = Content {
+            name: "a\0b".into(),
+            description: Some("\0".into()),
+            query: "{ a } # \0".into(),
+            ..Content::default()
+        };
+        assert_eq!(faulty(&details(bad)), ["name", "description", "query"]);
     }
 
     #[test]
     fn a_name_without_letters_asks_for_a_slug() {
-        let faults = Details { name: "日本".into(), ..details() }.check().unwrap_err();
+        let faults = details(Content { name: "日本".into(), ..content() }).check().unwrap_err();
         assert_eq!(faults, [Violation::new("slug", "can't be made from the name: please give one")]);
     }
 }

@@ -18,3 +18,7 @@ id!(
     /// A portal's UUID, which tokens bind to.
     PortalId
 );
+id!(
+    /// An upstream's UUID.
+    UpstreamId
+);

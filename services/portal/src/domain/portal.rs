@@ -5,8 +5,8 @@ use kit::ambient::Instant;
 use uuid::Uuid;
 
 use super::{
-    details::Details,
-    id::{OrganizationId, PortalId},
+    content::Content,
+    id::{OrganizationId, PortalId, UpstreamId},
     slug::Slug,
 };
 
@@ -25,78 +25,56 @@ pub(crate) struct Portal {
     pub(crate) id: PortalId,
     pub(crate) organization: OrganizationId,
     pub(crate) slug: Slug,
-    pub(crate) name: String,
-    pub(crate) description: Option<String>,
-    pub(crate) query: String,
-    pub(crate) allowed_ip_addresses: Option<String>,
-    pub(crate) user_invokable: bool,
-    pub(crate) strict_variables: bool,
+    /// Where it runs; `None`: the built-in API.
+    pub(crate) upstream: Option<UpstreamId>,
+    pub(crate) content: Content,
     pub(crate) version: u32,
+    pub(crate) check: Check,
     pub(crate) created_at: Instant,
     pub(crate) updated_at: Instant,
     pub(crate) created_by: Author,
 }
 
-impl Portal {
-    /// The portal as it is after `details` at `now`. A changed document is a new version.
-    pub(crate) fn changed(self, details: Details, slug: Slug, now: Instant) -> Self {
-        let version = if details.query == self.query { self.version } else { self.version + 1 };
-        let Details {
-            name,
-            slug: _,
-            description,
-            query,
-            allowed_ip_addresses,
-            user_invokable,
-            upstream: _,
-            strict_variables,
-        } = details;
-        let Self { id, organization, created_at, updated_at, created_by, .. } = self;
-        Self {
-            id,
-            organization,
-            slug,
-            name,
-            description,
-            query,
-            allowed_ip_addresses,
-            user_invokable,
-            strict_variables,
-            version,
-            created_at,
-            // Each change has its own time, by which one that is outdated is known.
-            updated_at: now.max(updated_at + TimeDelta::microseconds(1)),
-            created_by,
-        }
-    }
+/// When a portal's document was last held against its upstream's schema, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// The digest of the schema; `None`: no schema was known.
+    pub(crate) schema: Option<String>,
+    /// Since when an operation can't run; `None`: all can.
+    pub(crate) broken_since: Option<Instant>,
+}
 
-    /// What an administrator can change about it, as it is.
-    pub(crate) fn details(&self) -> Details {
-        Details {
-            name: self.name.clone(),
-            slug: Some(self.slug.to_string()),
-            description: self.description.clone(),
-            query: self.query.clone(),
-            allowed_ip_addresses: self.allowed_ip_addresses.clone(),
-            user_invokable: self.user_invokable,
-            upstream: None,
-            strict_variables: self.strict_variables,
+/// What a portal shall be.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) slug: Slug,
+    pub(crate) upstream: Option<UpstreamId>,
+    pub(crate) content: Content,
+    /// What came of holding the document against its schema anew; `None`: that wasn't done.
+    pub(crate) checked: Option<Check>,
+}
+
+impl Portal {
+    /// The portal as it is after a change at `now`. A changed document is a new version.
+    pub(crate) fn changed(self, change: Change, now: Instant) -> Self {
+        let Change { slug, upstream, content, checked } = change;
+        let version = if content.query == self.content.query { self.version } else { self.version + 1 };
+        Self {
+            slug,
+            upstream,
+            content,
+            version,
+            check: checked.unwrap_or(self.check),
+            // Each change has its own time, by which one that is outdated is known.
+            updated_at: now.max(self.updated_at + TimeDelta::microseconds(1)),
+            ..self
         }
     }
 
     /// The names of what differs from `before`, as bodies name them. The audit trail keeps them.
     pub(crate) fn changed_fields(&self, before: &Self) -> Vec<&'static str> {
-        [
-            ("slug", self.slug != before.slug),
-            ("name", self.name != before.name),
-            ("description", self.description != before.description),
-            ("query", self.query != before.query),
-            ("allowed_ip_addresses", self.allowed_ip_addresses != before.allowed_ip_addresses),
-            ("user_invokable", self.user_invokable != before.user_invokable),
-            ("strict_variables", self.strict_variables != before.strict_variables),
-        ]
-        .into_iter()
-        .filter_map(|(field, differs)| differs.then_some(field))
-        .collect()
+        let own = [("slug", self.slug != before.slug), ("upstream", self.upstream != before.upstream)];
+        let own = own.into_iter().filter_map(|(field, differs)| differs.then_some(field));
+        own.chain(self.content.changed_fields(&before.content)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Names in URLs: `[a-z0-9][a-z0-9-]*`, at most 100 characters (spec §3).
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 const MOST: usize = 100;
 
@@ -25,6 +25,17 @@ impl Slug {
         let joined = words.collect::<Vec<_>>().join("-");
         let cut = joined.get(..MOST.min(joined.len())).unwrap_or_default();
         Self::parse(cut.trim_end_matches('-'))
+    }
+
+    /// This one or, where it is `taken`, the first of `…-2`, `…-3` and so on that isn't.
+    pub(crate) fn free_among(self, taken: &HashSet<String>) -> Self {
+        let numbered = (2_u32..).map(|number| {
+            let number = format!("-{number}");
+            let start = self.0.get(..self.0.len().min(MOST - number.len())).unwrap_or_default();
+            format!("{}{number}", start.trim_end_matches('-'))
+        });
+        let found = std::iter::once(self.0.clone()).chain(numbered).find(|slug| !taken.contains(slug));
+        found.map_or(self, Self)
     }
 
     /// A slug that was valid when it was stored.
@@ -60,6 +71,19 @@ mod tests {
         assert_eq!(slug("Überprüfung").as_deref(), Some("berpr-fung"));
         assert_eq!(slug("日本"), None);
         assert_eq!(slug(&"x".repeat(300)).map(|slug| slug.len()), Some(100));
+    }
+
+    #[test]
+    fn a_taken_slug_gets_the_first_free_number() {
+        let free = |slug: &str, taken: &[&str]| {
+            Slug::parse(slug).unwrap().free_among(&taken.iter().map(ToString::to_string).collect()).to_string()
+        };
+        assert_eq!(free("a", &["b"]), "a");
+        assert_eq!(free("a", &["a", "a-3"]), "a-2");
+        assert_eq!(free("a", &["a", "a-2", "a-3"]), "a-4");
+        let (long, cut) = ("x".repeat(100), format!("{}-2", "x".repeat(98)));
+        assert_eq!(free(&long, &[&long]), cut);
+        assert_eq!(free(&long, &[&long, &cut]), format!("{}-3", "x".repeat(98)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A stored document, validated and ready to run.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use apollo_compiler::{
     ExecutableDocument, Node,
@@ -10,9 +13,9 @@ use apollo_compiler::{
 use serde_json::{Map, Number, Value};
 
 use super::{
-    Embedded, Schema, bounds,
+    Schema, bounds,
     finding::Finding,
-    operation::{self, Kind, Operation, Unselected, Variable},
+    operation::{self, Kind, Operation, Ready, Runnable, Unselected, Variable},
     warn,
 };
 
@@ -26,10 +29,53 @@ pub(crate) struct Document {
     warnings: Vec<Finding>,
 }
 
+/// Makes the text of one operation ready to run. The error is a sentence.
+pub(crate) type Prepare<'a> = &'a dyn Fn(&str) -> Result<Runnable, String>;
+
 impl Document {
     /// Checks `text` against `schema` (spec §3) and makes each operation ready. The error lists every finding.
-    pub(crate) fn compile(text: &str, schema: &Schema, upstream: &dyn Embedded) -> Result<Self, Vec<Finding>> {
+    pub(crate) fn compile(text: &str, schema: &Schema, prepare: Prepare<'_>) -> Result<Self, Vec<Finding>> {
+        Self::of(&bounds::parse(text)?, schema, prepare)
+    }
+
+    /// A document that was saved: operations that don't fit `schema` any more are kept with what is wrong with them, and the
+    /// others run. The error lists what is wrong with the whole.
+    pub(crate) fn load(text: &str, schema: &Schema, prepare: Prepare<'_>) -> Result<Self, Vec<Finding>> {
         let syntax = bounds::parse(text)?;
+        let findings = match Self::of(&syntax, schema, prepare) {
+            Ok(document) => return Ok(document),
+            Err(findings) => findings,
+        };
+        let alone = parts(&syntax);
+        if alone.is_empty() {
+            return Err(findings);
+        }
+        let (mut operations, mut warnings) = (Vec::new(), Vec::new());
+        for (definition, part) in alone {
+            match Self::of(&part, schema, prepare) {
+                Ok(document) => {
+                    operations.extend(document.operations);
+                    warnings.extend(document.warnings);
+                }
+                Err(findings) => operations.push(outline(definition, &syntax, findings)),
+            }
+        }
+        Ok(Self { operations, warnings })
+    }
+
+    /// A document whose schema isn't known: what its text says of its operations, none of which can run, because of `reason`.
+    pub(crate) fn unchecked(text: &str, reason: &str) -> Result<Self, Vec<Finding>> {
+        let syntax = bounds::parse(text)?;
+        let findings = refuse_operations(&syntax);
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let outline = |operation| outline(operation, &syntax, vec![Finding::whole(reason)]);
+        let operations = definitions(&syntax).map(outline).collect();
+        Ok(Self { operations, warnings: vec![Finding::whole(reason)] })
+    }
+
+    fn of(syntax: &ast::Document, schema: &Schema, prepare: Prepare<'_>) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
         let mut warnings = Vec::new();
         let document = match syntax.to_executable_validate(schema) {
@@ -41,14 +87,14 @@ impl Document {
                 faults.partial
             }
         };
-        findings.extend(refuse_operations(&syntax, &document));
+        findings.extend(refuse_operations(syntax));
         if !findings.is_empty() {
             return Err(findings);
         }
         warn::collect(&document, schema, &mut warnings);
-        let prepare = |operation| prepare(operation, &document, upstream);
+        let ready = |operation| ready(operation, &document, prepare);
         let operations =
-            document.operations.iter().map(prepare).collect::<Result<_, _>>().map_err(|fault| vec![fault])?;
+            document.operations.iter().map(ready).collect::<Result<_, _>>().map_err(|fault| vec![fault])?;
         Ok(Self { operations, warnings })
     }
 
@@ -68,8 +114,12 @@ impl Document {
     }
 }
 
-fn refuse_operations(syntax: &ast::Document, document: &ExecutableDocument) -> Vec<Finding> {
-    let operations: Vec<_> = syntax.definitions.iter().filter_map(ast::Definition::as_operation_definition).collect();
+fn definitions(syntax: &ast::Document) -> impl Iterator<Item = &Node<ast::OperationDefinition>> {
+    syntax.definitions.iter().filter_map(ast::Definition::as_operation_definition)
+}
+
+fn refuse_operations(syntax: &ast::Document) -> Vec<Finding> {
+    let operations: Vec<_> = definitions(syntax).collect();
     let several = operations.len() > 1;
     let mut findings = Vec::new();
     for operation in &operations {
@@ -81,16 +131,72 @@ fn refuse_operations(syntax: &ast::Document, document: &ExecutableDocument) -> V
             findings.push(find("Each of several operations must have a name"));
         }
     }
-    if operations.is_empty() && document.operations.is_empty() {
+    if operations.is_empty() {
         findings.push(Finding::whole("The document has no operation"));
     }
     findings
 }
 
-fn prepare(
+/// Each operation with the fragments that it reaches, as a document of its own.
+fn parts(syntax: &ast::Document) -> Vec<(&Node<ast::OperationDefinition>, ast::Document)> {
+    let fragments = syntax.definitions.iter().filter_map(ast::Definition::as_fragment_definition);
+    let fragments: HashMap<_, _> = fragments.map(|fragment| (fragment.name.as_str(), fragment)).collect();
+    let part = |operation| {
+        let mut part = ast::Document { sources: Arc::clone(&syntax.sources), definitions: Vec::new() };
+        part.definitions.push(ast::Definition::OperationDefinition(Node::clone(operation)));
+        let (mut seen, mut open) = (HashSet::new(), spreads(&operation.selection_set));
+        while let Some(name) = open.pop() {
+            if let Some(fragment) = fragments.get(name)
+                && seen.insert(name)
+            {
+                part.definitions.push(ast::Definition::FragmentDefinition(Node::clone(fragment)));
+                open.extend(spreads(&fragment.selection_set));
+            }
+        }
+        (operation, part)
+    };
+    definitions(syntax).map(part).collect()
+}
+
+/// The fragments that a selection set names itself.
+fn spreads(selections: &[ast::Selection]) -> Vec<&str> {
+    let (mut names, mut open) = (Vec::new(), vec![selections]);
+    while let Some(selections) = open.pop() {
+        for selection in selections {
+            match selection {
+                ast::Selection::Field(field) => open.push(&field.selection_set),
+                ast::Selection::InlineFragment(inline) => open.push(&inline.selection_set),
+                ast::Selection::FragmentSpread(spread) => names.push(spread.fragment_name.as_str()),
+            }
+        }
+    }
+    names
+}
+
+/// An operation that can't run.
+fn outline(operation: &Node<ast::OperationDefinition>, syntax: &ast::Document, findings: Vec<Finding>) -> Operation {
+    Operation {
+        name: operation.name.as_ref().map(ToString::to_string),
+        kind: if operation.operation_type == ast::OperationType::Mutation { Kind::Mutation } else { Kind::Query },
+        position: Finding::at(operation.location(), &syntax.sources, "").position,
+        variables: operation.variables.iter().map(|declared| variable(declared, true)).collect(),
+        ready: Err(findings),
+    }
+}
+
+fn variable(declared: &ast::VariableDefinition, used: bool) -> Variable {
+    Variable {
+        name: declared.name.to_string(),
+        ty: declared.ty.as_ref().clone(),
+        default: declared.default_value.as_deref().map(to_json),
+        used,
+    }
+}
+
+fn ready(
     operation: &Node<executable::Operation>,
     stored: &ExecutableDocument,
-    upstream: &dyn Embedded,
+    prepare: Prepare<'_>,
 ) -> Result<Operation, Finding> {
     let fragments = &stored.fragments;
     let mut reached = Reached::default();
@@ -106,18 +212,15 @@ fn prepare(
             .map(|(k, v)| (k.clone(), v.clone())),
     );
     document.operations.insert(slim);
-    let variable = |declared: &Node<ast::VariableDefinition>| Variable {
-        name: declared.name.to_string(),
-        ty: declared.ty.as_ref().clone(),
-        default: declared.default_value.as_deref().map(to_json),
-        used: reached.variables.contains(declared.name.as_str()),
-    };
+    let text: Arc<str> = document.to_string().into();
+    let runnable = prepare(&text).map_err(Finding::whole)?;
+    let used = |declared: &Node<ast::VariableDefinition>| reached.variables.contains(declared.name.as_str());
     Ok(Operation {
         name: operation.name.as_ref().map(ToString::to_string),
         kind: if operation.is_mutation() { Kind::Mutation } else { Kind::Query },
         position: Finding::at(operation.location(), &stored.sources, "").position,
-        variables: operation.variables.iter().map(variable).collect(),
-        prepared: upstream.prepare(&document.to_string()).map_err(Finding::whole)?,
+        variables: operation.variables.iter().map(|declared| variable(declared, used(declared))).collect(),
+        ready: Ok(Ready { text, runnable }),
     })
 }
 

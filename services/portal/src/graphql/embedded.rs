@@ -40,6 +40,19 @@ pub struct Viewer {
     pub organizations: Arc<[Reach]>,
 }
 
+/// The answer to a caller's own document.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The GraphQL envelope as JSON, without `data` when nothing ran.
+    pub json: Bytes,
+    /// Whether anything ran.
+    pub executed: bool,
+    /// What the document may cost at most (spec §9).
+    pub requested_complexity: u64,
+    /// What it did cost.
+    pub actual_complexity: u64,
+}
+
 /// A GraphQL API in this process.
 #[async_trait::async_trait]
 pub trait Embedded: Send + Sync + 'static {
@@ -49,14 +62,14 @@ pub trait Embedded: Send + Sync + 'static {
     /// Makes a document of exactly one valid operation ready to run. The error is a sentence.
     fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String>;
 
-    /// Runs a caller's own document: validates it first. The answer is the GraphQL envelope as JSON.
+    /// Runs a caller's own document: validates it first.
     async fn query(
         &self,
         document: &str,
         operation: Option<&str>,
         variables: Map<String, Value>,
         viewer: Viewer,
-    ) -> Bytes;
+    ) -> Answer;
 }
 
 /// An operation that is ready to run.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apollo_compiler::ast::Type;
 use serde_json::Value;
 
-use super::embedded::Prepared;
+use super::{embedded::Prepared, finding::Finding};
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,25 @@ pub(crate) struct Operation {
     pub(crate) position: Option<(u32, u32)>,
     /// What it declares, in order.
     pub(crate) variables: Vec<Variable>,
-    /// The operation and its fragments, less the variables that it doesn't use, as the upstream takes it.
-    pub(crate) prepared: Arc<dyn Prepared>,
+    /// What runs, or why it can't any more: the schema changed since the document was saved.
+    pub(crate) ready: Result<Ready, Vec<Finding>>,
+}
+
+/// An operation that fits its upstream's schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    /// The operation and its fragments, less the variables that it doesn't use.
+    pub(crate) text: Arc<str>,
+    pub(crate) runnable: Runnable,
+}
+
+/// The same as its upstream takes it.
+#[derive(Clone, Debug)]
+pub(crate) enum Runnable {
+    /// Prepared for the API in this process.
+    Embedded(Arc<dyn Prepared>),
+    /// To be sent as text.
+    Remote,
 }
 
 /// Why no operation was selected.

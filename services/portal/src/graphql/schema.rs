@@ -3,6 +3,12 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
 use apollo_compiler::validation::Valid;
+use sha2::{Digest, Sha256};
+
+use super::finding::Finding;
+
+/// How many findings a report has.
+const MOST_REPORTED: usize = 5;
 
 /// What diagnostics call the file.
 const NAME: &str = "schema.graphql";
@@ -13,7 +19,13 @@ const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT";
 
 /// A valid schema. Clones share it.
 #[derive(Clone)]
-pub struct Schema(Arc<Valid<apollo_compiler::Schema>>);
+pub struct Schema(Arc<Compiled>);
+
+struct Compiled {
+    schema: Valid<apollo_compiler::Schema>,
+    digest: String,
+    bytes: usize,
+}
 
 impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,22 +41,48 @@ pub struct BadSchema(String);
 impl Schema {
     /// Reads a schema in the schema definition language.
     pub fn parse(sdl: &str) -> Result<Self, BadSchema> {
+        Self::read(sdl).map_err(|findings| {
+            let sentence = |finding: &Finding| match finding.position {
+                Some((line, column)) => format!("{} (line {line}, column {column})", finding.message),
+                None => finding.message.clone(),
+            };
+            BadSchema(findings.iter().take(MOST_REPORTED).map(sentence).collect::<Vec<_>>().join("; "))
+        })
+    }
+
+    /// The same. The error lists every finding.
+    pub(crate) fn read(sdl: &str) -> Result<Self, Vec<Finding>> {
+        let of = |schema| Self(Arc::new(Compiled { schema, digest: digest(sdl), bytes: sdl.len() }));
         let faults = match apollo_compiler::Schema::parse_and_validate(sdl, NAME) {
-            Ok(schema) => return Ok(Self(Arc::new(schema))),
+            Ok(schema) => return Ok(of(schema)),
             Err(faults) => faults.errors,
         };
         let with_one_of = apollo_compiler::Schema::builder().parse(sdl, NAME).parse(ONE_OF, "built-in.graphql");
         let read = with_one_of.build().and_then(apollo_compiler::Schema::validate);
         // Whatever else is wrong is wrong without it, too.
-        read.ok().map(|schema| Self(Arc::new(schema))).ok_or_else(|| BadSchema(faults.to_string()))
+        read.ok().map(of).ok_or_else(|| Finding::of(&faults).into_iter().map(|(_, finding)| finding).collect())
     }
+
+    /// SHA-256 of its text, hexadecimal.
+    pub(crate) fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// How long its text is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+}
+
+fn digest(sdl: &str) -> String {
+    hex::encode(Sha256::digest(sdl))
 }
 
 impl Deref for Schema {
     type Target = Valid<apollo_compiler::Schema>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.0.schema
     }
 }
 

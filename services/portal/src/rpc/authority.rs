@@ -10,7 +10,8 @@ use serde_json::Value;
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    domain::{organization::Organization, portal::Portal},
+    domain::{organization::Organization, portal::Portal, upstream::Upstream},
+    drift::Cause,
     error::Error,
     service::Parts,
     verifier::Identity,
@@ -33,6 +34,15 @@ pub(super) const CREATE_PORTAL: Need =
     Need { scope: "write_portals", administrator: true, missing: || Error::NoOrganization };
 pub(super) const CHANGE_PORTAL: Need =
     Need { scope: "write_portals", administrator: true, missing: || Error::NoPortal };
+
+pub(super) const LIST_UPSTREAMS: Need =
+    Need { scope: "read_organization_settings", administrator: false, missing: || Error::NoOrganization };
+pub(super) const SEE_UPSTREAM: Need =
+    Need { scope: "read_organization_settings", administrator: false, missing: || Error::NoUpstream };
+pub(super) const CREATE_UPSTREAM: Need =
+    Need { scope: "write_organization_settings", administrator: true, missing: || Error::NoOrganization };
+pub(super) const CHANGE_UPSTREAM: Need =
+    Need { scope: "write_organization_settings", administrator: true, missing: || Error::NoUpstream };
 
 /// A caller that may do what it asked for, in an organization.
 pub(super) struct Authority {
@@ -68,14 +78,27 @@ impl Parts {
 impl Authority {
     /// The audit event of what this caller does to a portal.
     pub(super) fn event(&self, kind: &'static str, portal: &Portal, data: Value) -> Event {
+        let subject = Subject { kind: "portal", uuid: portal.id.0, name: portal.content.name.clone() };
+        self.event_on(kind, subject, data)
+    }
+
+    /// The audit event of what this caller does to an upstream.
+    pub(super) fn upstream_event(&self, kind: &'static str, upstream: &Upstream, data: Value) -> Event {
+        let subject = Subject { kind: "upstream", uuid: upstream.id.0, name: upstream.slug.to_string() };
+        self.event_on(kind, subject, data)
+    }
+
+    /// Who has a schema asked for.
+    pub(super) fn cause(&self) -> Cause {
         let user = &self.identity.user;
-        Event {
-            kind,
-            organization: self.organization.id.0,
+        Cause {
             actor: Some(Actor { uuid: user.uuid, name: user.name.clone() }),
-            subject: Subject { kind: "portal", uuid: portal.id.0, name: portal.name.clone() },
             context: context(&self.caller, Some(self.identity.token)),
-            data,
         }
+    }
+
+    fn event_on(&self, kind: &'static str, subject: Subject, data: Value) -> Event {
+        let Cause { actor, context } = self.cause();
+        Event { kind, organization: self.organization.id.0, actor, subject, context, data }
     }
 }

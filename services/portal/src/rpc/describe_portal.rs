@@ -14,6 +14,6 @@ pub(super) async fn handle(
     let id = portal_uuid.parse().map(PortalId).map_err(|_names_none: uuid::Error| Error::NoPortal)?;
     let portal = service.store.find_portal_by_id(id).await?.ok_or(Error::NoPortal)?;
     let organization = service.store.find_organization_by_id(portal.organization).await?.ok_or(Error::NoPortal)?;
-    let portal = service.wire_portal(&organization, portal);
+    let portal = service.outline_portal(&organization, portal).await?;
     Ok(DescribePortalResponse { organization: Some(wire::organization(organization)), portal: Some(portal) })
 }

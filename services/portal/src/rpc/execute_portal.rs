@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
 use kit::{
     address::Networks,
@@ -12,7 +13,17 @@ use serde_json::json;
 use tonic::{Request, metadata::MetadataMap};
 use uuid::Uuid;
 
-use crate::{catalog::Callable, error::Error, graphql::coerce, service::Parts, verifier::Verdict};
+use crate::{
+    catalog::Callable,
+    error::Error,
+    graphql::{Runnable, coerce},
+    service::Parts,
+    upstream::{
+        outbound::{Call, Failure},
+        target::Target,
+    },
+    verifier::Verdict,
+};
 
 /// How deep variables may nest.
 pub(super) const MOST_DEPTH: usize = 64;
@@ -30,18 +41,34 @@ pub(super) async fn handle(
     service.check_address(&caller, &callable, &verdict).await?;
     service.verifier.used(&verdict, &caller);
     service.count(&callable, notes)?;
-    let document = callable.document.as_ref().map_err(|findings| Error::document(Vec::new(), findings))?;
+    let schema = callable.target.schema().map_err(|unknown| Error::SchemaUnavailable(unknown.to_owned()))?;
+    let document = callable.document.as_ref().map_err(|findings| Error::broken(findings))?;
     let operation = document.select(operation_name.as_deref())?;
-    let coerced = coerce(service.compiler.schema(), operation, given).map_err(Error::Invalid)?;
-    if callable.portal.strict_variables && !coerced.ignored.is_empty() {
+    let ready = operation.ready.as_ref().map_err(|findings| Error::broken(findings))?;
+    let coerced = coerce(schema, operation, given).map_err(Error::Invalid)?;
+    if callable.portal.content.strict_variables && !coerced.ignored.is_empty() {
         let undeclared = |name| Violation::new(name, "is not declared by the operation");
         return Err(Error::Invalid(coerced.ignored.into_iter().map(undeclared).collect()));
     }
-    let variables = coerced.read().map_err(Error::Invalid)?;
     let _permit =
         callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
-    let run = operation.prepared.run(variables, viewer);
-    let result_json = service.within_time(run).await?;
+    let result_json = match &ready.runnable {
+        Runnable::Embedded(prepared) => {
+            let variables = coerced.read().map_err(Error::Invalid)?;
+            service.within_time(prepared.run(variables, viewer)).await?
+        }
+        Runnable::Remote => {
+            let assertion = service.assertion(&callable, &viewer, &verdict)?;
+            let call = Call {
+                document: &ready.text,
+                operation_name: operation.name.as_deref(),
+                variables: &coerced.variables,
+                kind: operation.kind,
+                assertion: assertion.as_ref(),
+            };
+            service.run_remotely(&callable.target, call).await?
+        }
+    };
     Ok(ExecutePortalResponse { result_json, ignored_variables: coerced.ignored })
 }
 
@@ -55,7 +82,7 @@ impl Parts {
     ) -> Result<(Arc<Callable>, Arc<Verdict>), Error> {
         let verdict = self.verifier.verify_portal_token(caller).await?;
         // Nothing but the token's own portal is looked up: the time that the answer takes mustn't tell what else there is.
-        let callable = self.catalog.find(verdict.portal, &self.store, &self.compiler).await?;
+        let callable = self.catalog.find(verdict.portal, &self.store, &self.targets, &self.compiler).await?;
         let callable = callable.filter(|callable| callable.is_at(organization, portal));
         Ok((callable.ok_or(Error::PortalTokenRequired)?, verdict))
     }
@@ -92,6 +119,16 @@ impl Parts {
         if figures.is_over() { Err(Error::RateLimited(figures)) } else { Ok(()) }
     }
 
+    /// Runs an operation at an upstream.
+    async fn run_remotely(&self, target: &Target, call: Call<'_>) -> Result<Bytes, Error> {
+        let Target::Remote(remote) = target else { return Err(Error::Garbled("an operation without its API")) };
+        let destination = remote.destination.as_ref().map_err(|unopened| {
+            tracing::error!(upstream = %remote.upstream.id.0, %unopened, "an upstream's headers can't be opened");
+            Failure::AuthFailed
+        })?;
+        Ok(self.outbound.run(destination, call).await?)
+    }
+
     /// Waits for an execution as long as upstreams may take.
     pub(super) async fn within_time<T>(&self, run: impl Future<Output = T>) -> Result<T, Error> {
         let patience = self.config.upstream.timeout;
@@ -107,7 +144,7 @@ fn denied(caller: &Caller, callable: &Callable, token: Uuid, of: &str) -> Event 
         kind: "PORTAL_ACCESS_DENIED",
         organization: callable.organization.id.0,
         actor: None,
-        subject: Subject { kind: "portal", uuid: callable.portal.id.0, name: callable.portal.name.clone() },
+        subject: Subject { kind: "portal", uuid: callable.portal.id.0, name: callable.portal.content.name.clone() },
         context: context(caller, Some(token)),
         data: json!({ "reason": "ip_not_allowed", "list": of }),
     }

@@ -13,5 +13,5 @@ pub(super) async fn handle(
     let GetPortalRequest { organization, portal } = request.into_inner();
     let authority = service.authorize(caller, &organization, SEE_PORTAL, notes).await?;
     let portal = service.store.find_portal(authority.organization.id, &portal).await?.ok_or(Error::NoPortal)?;
-    Ok(GetPortalResponse { portal: Some(service.wire_portal(&authority.organization, portal)) })
+    Ok(GetPortalResponse { portal: Some(service.show_portal(&authority.organization, portal).await?) })
 }

@@ -13,6 +13,9 @@ pub(super) async fn handle(
     let ListPortalsRequest { organization, page, per_page } = request.into_inner();
     let authority = service.authorize(caller, &organization, LIST_PORTALS, notes).await?;
     let (found, total) = service.store.list_portals(authority.organization.id, Page::new(page, per_page)).await?;
-    let portals = found.into_iter().map(|portal| service.wire_portal(&authority.organization, portal)).collect();
+    let mut portals = Vec::with_capacity(found.len());
+    for portal in found {
+        portals.push(service.outline_portal(&authority.organization, portal).await?);
+    }
     Ok(ListPortalsResponse { portals, total: u32::try_from(total).unwrap_or(u32::MAX) })
 }

@@ -1,5 +1,7 @@
 //! With whose authority an operation runs.
 
+use http::HeaderValue;
+
 use crate::{
     catalog::Callable,
     domain::{id::OrganizationId, page::Page, portal::Author},
@@ -7,6 +9,7 @@ use crate::{
     graphql::{Reach, User, Viewer},
     service::Parts,
     store::in_time,
+    upstream::{assertion::Statement, target::Target},
     verifier::Verdict,
 };
 
@@ -24,7 +27,7 @@ impl Parts {
     /// the portal must be one that users may run; otherwise the token doesn't count.
     pub(super) async fn viewer(&self, verdict: &Verdict, callable: &Callable) -> Result<Viewer, Error> {
         let Some(acting) = &verdict.acts_as else { return Ok(callable.viewer.clone()) };
-        if !callable.portal.user_invokable || !acting.memberships.contains(&callable.organization.id) {
+        if !callable.portal.content.user_invokable || !acting.memberships.contains(&callable.organization.id) {
             return Err(Error::PortalTokenRequired);
         }
         let (generation, counts) = self.catalog.generation();
@@ -34,5 +37,22 @@ impl Parts {
         let viewer = self.user(&acting.user, &acting.memberships).await?;
         acting.keep_viewer(generation, viewer.clone());
         Ok(viewer)
+    }
+
+    /// What tells an upstream on whose behalf a portal runs there. `None`: with the organization's authority, or in this
+    /// process.
+    pub(super) fn assertion(
+        &self,
+        callable: &Callable,
+        viewer: &Viewer,
+        verdict: &Verdict,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let Callable { portal, organization, target, .. } = callable;
+        let (Some(user), Target::Remote(remote)) = (&viewer.user, target.as_ref()) else { return Ok(None) };
+        let (issuer, to) = (self.config.public_url.as_str(), &remote.upstream.url);
+        let statement = Statement { issuer, to, user, organization, portal, token: verdict.token };
+        let signed = self.targets.assertions().sign(statement, &self.ambient);
+        // Never without: a user token's call would look like the organization's.
+        signed.map(Some).ok_or(Error::Garbled("an assertion without a key"))
     }
 }

@@ -5,9 +5,18 @@ use kit::grpc::to_timestamp;
 
 use crate::{
     compiler::warnings,
-    domain::{organization::Organization, portal::Portal},
-    graphql::{Document, Finding, Kind, Operation, Variable},
+    domain::{
+        content::Content,
+        organization::Organization,
+        portal::Portal,
+        upstream::{SchemaState, Source, Upstream},
+        version::Version,
+    },
+    error::Error,
+    graphql::{Document, Finding, Kind, Operation, Schema, Variable, shape},
     service::Parts,
+    store::Counts,
+    upstream::target::Target,
     verifier::wire_user,
 };
 
@@ -18,47 +27,140 @@ pub(super) fn organization(organization: Organization) -> wire::Organization {
 }
 
 impl Parts {
-    /// A portal as it is stored, with its document's operations and warnings, or why the document doesn't fit any more.
-    pub(super) fn wire_portal(&self, organization: &Organization, portal: Portal) -> wire::Portal {
-        let (operations, warnings) = match self.compiler.document(&portal) {
-            Ok(document) => describe(&portal, &document),
+    /// A portal as lists have it: without the shape of what its operations answer.
+    pub(super) async fn outline_portal(
+        &self,
+        organization: &Organization,
+        portal: Portal,
+    ) -> Result<wire::Portal, Error> {
+        let target = self.target(portal.upstream).await?.ok_or(Error::NoPortal)?;
+        Ok(self.wire(organization, portal, &target, None))
+    }
+
+    /// A portal as it is stored, with its document's operations and warnings.
+    pub(super) async fn show_portal(&self, organization: &Organization, portal: Portal) -> Result<wire::Portal, Error> {
+        let target = self.target(portal.upstream).await?.ok_or(Error::NoPortal)?;
+        Ok(self.wire_portal(organization, portal, &target))
+    }
+
+    /// The same where it is known where it runs.
+    pub(super) fn wire_portal(&self, organization: &Organization, portal: Portal, target: &Target) -> wire::Portal {
+        self.wire(organization, portal, target, target.schema().ok())
+    }
+
+    fn wire(
+        &self,
+        organization: &Organization,
+        portal: Portal,
+        target: &Target,
+        shapes: Option<&Schema>,
+    ) -> wire::Portal {
+        let (operations, warnings) = match self.compiler.document(&portal, target) {
+            Ok(document) => describe(&portal.content, &document, shapes),
             Err(findings) => (Vec::new(), findings.iter().cloned().map(warning).collect()),
         };
         let url = format!("{}/organizations/{}/portals/{}", self.config.public_url, organization.slug, portal.slug);
+        let Portal { id, organization, slug, upstream: _, content, version, check, created_at, updated_at, created_by } =
+            portal;
+        let Content { name, description, query, allowed_ip_addresses, user_invokable, strict_variables } = content;
         wire::Portal {
-            uuid: portal.id.0.to_string(),
-            slug: portal.slug.to_string(),
-            organization_uuid: portal.organization.0.to_string(),
-            created_at: Some(to_timestamp(portal.created_at)),
-            updated_at: Some(to_timestamp(portal.updated_at)),
-            created_by: Some(wire_user(&portal.created_by)),
-            name: portal.name,
-            description: portal.description,
-            query: portal.query,
-            allowed_ip_addresses: portal.allowed_ip_addresses,
-            user_invokable: portal.user_invokable,
-            version: portal.version,
+            uuid: id.0.to_string(),
+            slug: slug.to_string(),
+            organization_uuid: organization.0.to_string(),
+            created_at: Some(to_timestamp(created_at)),
+            updated_at: Some(to_timestamp(updated_at)),
+            created_by: Some(wire_user(&created_by)),
+            name,
+            description,
+            query,
+            allowed_ip_addresses,
+            user_invokable,
+            version,
             url,
-            upstream: None,
-            strict_variables: portal.strict_variables,
+            upstream: target.slug().map(str::to_owned),
+            strict_variables,
             operations,
             warnings,
+            broken_since: check.broken_since.map(to_timestamp),
         }
     }
 }
 
-fn describe(portal: &Portal, document: &Document) -> (Vec<wire::Operation>, Vec<wire::Warning>) {
-    let operations = document.operations().iter().map(operation).collect();
-    (operations, warnings(portal, document).into_iter().map(warning).collect())
+/// An upstream and the portals on it.
+pub(super) fn upstream(upstream: Upstream, Counts { portals, broken }: Counts) -> wire::Upstream {
+    let Upstream {
+        id,
+        organization: _,
+        slug,
+        url,
+        header_names,
+        source,
+        timeout,
+        schema: SchemaState { digest, changed_at, checked_at, fault },
+        created_at,
+        updated_at,
+        created_by,
+    } = upstream;
+    wire::Upstream {
+        uuid: id.0.to_string(),
+        slug: slug.to_string(),
+        url: url.into(),
+        header_names,
+        schema_source: match source {
+            Source::Sdl => wire::SchemaSource::Sdl,
+            Source::Introspection => wire::SchemaSource::Introspection,
+        }
+        .into(),
+        schema: Some(wire::UpstreamSchema {
+            digest: digest.unwrap_or_default(),
+            changed_at: changed_at.map(to_timestamp),
+            checked_at: checked_at.map(to_timestamp),
+            fault: fault.unwrap_or_default(),
+        }),
+        timeout_ms: timeout.map_or(0, |timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)),
+        created_at: Some(to_timestamp(created_at)),
+        updated_at: Some(to_timestamp(updated_at)),
+        created_by: Some(wire_user(&created_by)),
+        portals,
+        broken_portals: broken,
+    }
 }
 
-fn operation(operation: &Operation) -> wire::Operation {
+/// A document's operations and warnings. `shapes`: the schema that says what operations answer; `None` where that isn't told.
+pub(super) fn describe(
+    content: &Content,
+    document: &Document,
+    shapes: Option<&Schema>,
+) -> (Vec<wire::Operation>, Vec<wire::Warning>) {
+    let operations = document.operations().iter().map(|of| operation(of, shapes)).collect();
+    (operations, warnings(content, document).into_iter().map(warning).collect())
+}
+
+fn operation(operation: &Operation, shapes: Option<&Schema>) -> wire::Operation {
     let kind = match operation.kind {
         Kind::Query => OperationKind::Query,
         Kind::Mutation => OperationKind::Mutation,
     };
-    let variables = operation.variables.iter().map(variable).collect();
-    wire::Operation { name: operation.name.clone(), kind: kind.into(), variables }
+    let ready = operation.ready.as_ref();
+    wire::Operation {
+        name: operation.name.clone(),
+        kind: kind.into(),
+        variables: operation.variables.iter().map(variable).collect(),
+        errors: ready.err().into_iter().flatten().cloned().map(warning).collect(),
+        result_schema_json: ready.ok().zip(shapes).and_then(|(ready, schema)| shape(&ready.text, schema)),
+    }
+}
+
+/// A version of a portal whose present one is `current`.
+pub(super) fn version(version: Version, current: u32) -> wire::PortalVersion {
+    let Version { number, query, created_at, created_by } = version;
+    wire::PortalVersion {
+        number,
+        query,
+        created_at: Some(to_timestamp(created_at)),
+        created_by: Some(wire_user(&created_by)),
+        current: number == current,
+    }
 }
 
 fn variable(variable: &Variable) -> wire::Variable {
@@ -70,7 +172,7 @@ fn variable(variable: &Variable) -> wire::Variable {
     }
 }
 
-fn warning(Finding { message, position }: Finding) -> wire::Warning {
+pub(super) fn warning(Finding { message, position }: Finding) -> wire::Warning {
     let (line, column) = position.unwrap_or_default();
     wire::Warning { message, line, column }
 }

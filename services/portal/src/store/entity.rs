@@ -10,3 +10,5 @@ pub(super) mod intended_portal;
 pub(super) mod organization;
 pub(super) mod portal;
 pub(super) mod portal_version;
+pub(super) mod upstream;
+pub(super) mod upstream_schema;

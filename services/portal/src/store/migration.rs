@@ -2,6 +2,7 @@
 
 mod m0001_registry;
 mod m0002_user_tokens;
+mod m0003_upstreams;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,7 +12,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_registry::Migration), Box::new(m0002_user_tokens::Migration)]
+        vec![
+            Box::new(m0001_registry::Migration),
+            Box::new(m0002_user_tokens::Migration),
+            Box::new(m0003_upstreams::Migration),
+        ]
     }
 
     /// Own table: the built-in API may keep its rows in the same database.

@@ -1,21 +1,20 @@
 //! Portals' rows, and their versions'.
 
+use std::collections::HashSet;
+
 use kit::audit::{self, Event};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
 };
 
-use super::{
-    Store, changes,
-    entity::{portal, portal_version},
-    intentions,
-};
+use super::{Store, changes, entity::portal, intentions, upstreams, versions};
 use crate::domain::{
-    id::{OrganizationId, PortalId},
+    content::Content,
+    id::{OrganizationId, PortalId, UpstreamId},
     organization::Organization,
     page::Page,
-    portal::{Author, Portal},
+    portal::{Author, Check, Portal},
     slug::Slug,
 };
 
@@ -28,6 +27,16 @@ pub(crate) enum Unwritten {
     TooMany(u32),
     /// The portal was changed or removed since it was read.
     Outdated,
+    /// The key that headers would be kept under is retired.
+    KeyRetired,
+    /// The upstream's slug is another's.
+    UpstreamSlugTaken,
+    /// The organization has as many upstreams as it may.
+    TooManyUpstreams(u32),
+    /// So many portals are on the upstream.
+    InUse(u64),
+    /// The upstream that the portal shall be on was removed since it was read.
+    UpstreamGone,
     /// The database failed, and nothing was written.
     Database(DbErr),
     /// The database failed while it committed: it may have been written.
@@ -84,6 +93,13 @@ impl Store {
         Ok(row.map(Portal::from))
     }
 
+    /// The slugs of an organization's open portals.
+    pub(crate) async fn list_slugs(&self, organization: OrganizationId) -> Result<HashSet<String>, DbErr> {
+        let slugs = open(organization).select_only().column(portal::Column::Slug);
+        let slugs: Vec<String> = slugs.into_tuple().all(self.database.read()).await?;
+        Ok(slugs.into_iter().collect())
+    }
+
     /// An organization's open portals, newest first, and how many there are.
     pub(crate) async fn list_portals(
         &self,
@@ -103,8 +119,9 @@ impl Store {
         if open(portal.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooMany(most));
         }
+        upstreams::hold(&transaction, portal.upstream).await?;
         row(portal).insert(&transaction).await.map_err(refused)?;
-        version(portal, &portal.created_by).insert(&transaction).await?;
+        versions::row(portal, &portal.created_by).insert(&transaction).await?;
         self.finish(transaction, event).await
     }
 
@@ -119,17 +136,24 @@ impl Store {
         let transaction = self.database.begin().await?;
         let unchanged = portal::Column::UpdatedAt.eq(before.updated_at);
         let mut update = portal::Entity::update_many().filter(portal::Column::Uuid.eq(after.id.0)).filter(unchanged);
-        let switched_off = before.user_invokable && !after.user_invokable;
+        let switched_off = before.content.user_invokable && !after.content.user_invokable;
         let mut columns = row(after);
         // Noted with the change itself, so that no crash can lose the revocation; nothing but a revocation takes it away.
         columns.users_unrevoked_since = if switched_off { Set(Some(after.updated_at)) } else { ActiveValue::NotSet };
-        columns.was_user_invokable = if after.user_invokable { Set(true) } else { ActiveValue::NotSet };
+        columns.was_user_invokable = if after.content.user_invokable { Set(true) } else { ActiveValue::NotSet };
+        if after.check == before.check {
+            // Whoever checks portals again may have written another outcome since.
+            (columns.checked_schema, columns.broken_since) = (ActiveValue::NotSet, ActiveValue::NotSet);
+        }
+        if after.upstream != before.upstream {
+            upstreams::hold(&transaction, after.upstream).await?;
+        }
         update = update.filter(portal::Column::DeletedAt.is_null()).set(columns);
         if update.exec(&transaction).await.map_err(refused)?.rows_affected == 0 {
             return Err(Unwritten::Outdated);
         }
         if after.version != before.version {
-            version(after, by).insert(&transaction).await?;
+            versions::row(after, by).insert(&transaction).await?;
         }
         self.finish(transaction, event).await
     }
@@ -168,21 +192,9 @@ fn open(organization: OrganizationId) -> Select<portal::Entity> {
 }
 
 fn row(of: &Portal) -> portal::ActiveModel {
-    let Portal {
-        id,
-        organization,
-        slug,
-        name,
-        description,
-        query,
-        allowed_ip_addresses,
-        user_invokable,
-        strict_variables,
-        version,
-        created_at,
-        updated_at,
-        created_by,
-    } = of.clone();
+    let Portal { id, organization, slug, upstream, content, version, check, created_at, updated_at, created_by } =
+        of.clone();
+    let Content { name, description, query, allowed_ip_addresses, user_invokable, strict_variables } = content;
     portal::Model {
         uuid: id.0,
         organization_uuid: organization.0,
@@ -204,20 +216,12 @@ fn row(of: &Portal) -> portal::ActiveModel {
         revoked_at: None,
         users_unrevoked_since: None,
         was_user_invokable: user_invokable,
+        upstream_uuid: upstream.map(|id| id.0),
+        checked_schema: check.schema,
+        broken_since: check.broken_since,
     }
     .into_active_model()
     .reset_all()
-}
-
-fn version(of: &Portal, by: &Author) -> portal_version::ActiveModel {
-    portal_version::ActiveModel {
-        portal_uuid: Set(of.id.0),
-        number: Set(i32::try_from(of.version).unwrap_or(i32::MAX)),
-        query: Set(of.query.clone()),
-        created_at: Set(of.updated_at),
-        created_by_uuid: Set(by.uuid),
-        created_by_name: Set(by.name.clone()),
-    }
 }
 
 impl From<portal::Model> for Portal {
@@ -226,13 +230,17 @@ impl From<portal::Model> for Portal {
             id: PortalId(row.uuid),
             organization: OrganizationId(row.organization_uuid),
             slug: Slug::stored(row.slug),
-            name: row.name,
-            description: row.description,
-            query: row.query,
-            allowed_ip_addresses: row.allowed_ip_addresses,
-            user_invokable: row.user_invokable,
-            strict_variables: row.strict_variables,
+            upstream: row.upstream_uuid.map(UpstreamId),
+            content: Content {
+                name: row.name,
+                description: row.description,
+                query: row.query,
+                allowed_ip_addresses: row.allowed_ip_addresses,
+                user_invokable: row.user_invokable,
+                strict_variables: row.strict_variables,
+            },
             version: u32::try_from(row.version).unwrap_or(1),
+            check: Check { schema: row.checked_schema, broken_since: row.broken_since },
             created_at: row.created_at,
             updated_at: row.updated_at,
             created_by: Author {

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::{entity::portal_version, *};
 use crate::domain::{
+    content::Content,
     id::{OrganizationId, PortalId},
     page::Page,
-    portal::{Author, Portal},
+    portal::{Author, Change, Check, Portal},
     slug::Slug,
 };
 
@@ -30,12 +31,16 @@ fn portal(slug: &str) -> Portal {
         id: PortalId(Ambient::system().uuid()),
         organization: ORGANIZATION,
         slug: Slug::parse(slug).unwrap(),
-        name: "A portal".to_owned(),
-        description: None,
-        query: "{ __typename }\r\n\t# byte for byte ü".to_owned(),
-        allowed_ip_addresses: Some("10.0.0.0/8  192.0.2.1".to_owned()),
-        user_invokable: true,
-        strict_variables: false,
+        upstream: None,
+        content: Content {
+            name: "A portal".to_owned(),
+            description: None,
+            query: "{ __typename }\r\n\t# byte for byte ü".to_owned(),
+            allowed_ip_addresses: Some("10.0.0.0/8  192.0.2.1".to_owned()),
+            user_invokable: true,
+            strict_variables: false,
+        },
+        check: Check::default(),
         version: 1,
         created_at: now,
         updated_at: now,
@@ -48,12 +53,20 @@ fn portal(slug: &str) -> Portal {
     }
 }
 
+fn changed(before: &Portal, change: impl FnOnce(&mut Content)) -> Portal {
+    let mut content = before.content.clone();
+    change(&mut content);
+    before
+        .clone()
+        .changed(Change { slug: before.slug.clone(), upstream: None, content, checked: None }, Ambient::system().now())
+}
+
 fn event(portal: &Portal) -> audit::Event {
     audit::Event {
         kind: "PORTAL_TESTED",
         organization: portal.organization.0,
         actor: None,
-        subject: Subject { kind: "portal", uuid: portal.id.0, name: portal.name.clone() },
+        subject: Subject { kind: "portal", uuid: portal.id.0, name: portal.content.name.clone() },
         context: json!({}),
         data: json!({}),
     }
@@ -130,15 +143,14 @@ async fn a_change_over_an_outdated_portal_is_refused_and_a_new_document_is_a_new
     each_engine(async |bed| {
         let (store, first) = (store(&bed).await, portal("a"));
         create(&store, &first).await.unwrap();
-        let details = crate::domain::details::Details { query: "{ b }".into(), ..first.details() };
-        let second = first.clone().changed(details, first.slug.clone(), Ambient::system().now());
+        let second = changed(&first, |content| content.query = "{ b }".into());
         assert_eq!((second.version, second.changed_fields(&first)), (2, vec!["query"]));
         store.update_portal(&first, &second, &first.created_by, event(&second)).await.unwrap();
         let again = store.update_portal(&first, &second, &first.created_by, event(&second)).await;
         assert!(matches!(again, Err(Unwritten::Outdated)));
         let versions = portal_version::Entity::find().all(store.database.read()).await.unwrap();
         let queries: Vec<_> = versions.into_iter().map(|row| row.query).collect();
-        assert_eq!(queries, [first.query, "{ b }".to_owned()]);
+        assert_eq!(queries, [first.content.query, "{ b }".to_owned()]);
     })
     .await;
 }
@@ -219,13 +231,12 @@ async fn a_read_that_hangs_is_given_up() {
 #[tokio::test]
 async fn a_portal_remembers_that_users_could_run_it() {
     each_engine(async |bed| {
-        let (store, never) = (store(&bed).await, Portal { user_invokable: false, ..portal("a") });
+        let (store, never) = (store(&bed).await, changed(&portal("a"), |content| content.user_invokable = false));
         create(&store, &never).await.unwrap();
         assert!(!store.was_user_invokable(never.id).await.unwrap());
         let mut now = never;
         for user_invokable in [true, false] {
-            let details = crate::domain::details::Details { user_invokable, ..now.details() };
-            let next = now.clone().changed(details, now.slug.clone(), Ambient::system().now());
+            let next = changed(&now, |content| content.user_invokable = user_invokable);
             store.update_portal(&now, &next, &now.created_by, event(&next)).await.unwrap();
             assert!(store.was_user_invokable(next.id).await.unwrap());
             now = next;
@@ -244,8 +255,7 @@ async fn a_switching_off_waits_for_revocation_and_no_later_change_forgets_it() {
         create(&store, &now).await.unwrap();
         let mut marks = Vec::new();
         for user_invokable in [false, true, false] {
-            let details = crate::domain::details::Details { user_invokable, ..now.details() };
-            let next = now.clone().changed(details, now.slug.clone(), Ambient::system().now());
+            let next = changed(&now, |content| content.user_invokable = user_invokable);
             store.update_portal(&now, &next, &now.created_by, event(&next)).await.unwrap();
             now = next;
             let found = store.list_users_unrevoked(None).await.unwrap();

@@ -202,7 +202,7 @@ async fn a_half_done_removal_is_finished_once_the_token_service_answers() {
             kind: "PORTAL_DELETED",
             organization: found.id.0,
             actor: None,
-            subject: kit::audit::Subject { kind: "portal", uuid: stored.id.0, name: stored.name },
+            subject: kit::audit::Subject { kind: "portal", uuid: stored.id.0, name: stored.content.name },
             context: serde_json::json!({}),
             data: serde_json::json!({}),
         };

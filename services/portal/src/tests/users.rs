@@ -10,6 +10,7 @@ use super::{
     tokens::Mood,
     world::{World, everywhere},
 };
+use crate::domain::{content::Content, portal::Change};
 
 const GOOD: &str = r#"{"name":"x"}"#;
 
@@ -125,14 +126,15 @@ async fn switch_off_half_way(world: &World) {
     let parts = &world.service.0;
     let organization = parts.store.find_organization("acme").await.unwrap().unwrap();
     let before = parts.store.find_portal(organization.id, "hello").await.unwrap().unwrap();
-    let mut details = before.details();
-    details.user_invokable = false;
-    let after = before.clone().changed(details, before.slug.clone(), parts.ambient.now());
+    let content = Content { user_invokable: false, ..before.content.clone() };
+    let after = before
+        .clone()
+        .changed(Change { slug: before.slug.clone(), upstream: None, content, checked: None }, parts.ambient.now());
     let event = kit::audit::Event {
         kind: "PORTAL_UPDATED",
         organization: organization.id.0,
         actor: None,
-        subject: kit::audit::Subject { kind: "portal", uuid: after.id.0, name: after.name.clone() },
+        subject: kit::audit::Subject { kind: "portal", uuid: after.id.0, name: after.content.name.clone() },
         context: json!({}),
         data: json!({}),
     };

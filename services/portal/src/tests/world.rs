@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
@@ -30,20 +31,26 @@ use tonic::{Request, Response, Status, service::Routes};
 use super::tokens::Tokens;
 use crate::{
     Config, Limits, Service, Upstream,
-    graphql::{Embedded, Prepared, Viewer},
+    graphql::{Answer, Embedded, Prepared, Viewer},
 };
 
-const SDL: &str = "
+pub(super) const SDL: &str = "
     type Query { hello(name: String!, times: Int): String }
     type Mutation { shout(text: String!): String }
 ";
 
 /// A clock that stands still until a test moves it.
 #[derive(Default)]
-pub(super) struct HeldClock(AtomicI64);
+pub(crate) struct HeldClock(AtomicI64);
+
+/// A clock that stands still, and the rest of what a part is given.
+pub(crate) fn held() -> (Arc<HeldClock>, Ambient) {
+    let clock = Arc::new(HeldClock::default());
+    (Arc::clone(&clock), Ambient::new(clock, Arc::new(RealEntropy)))
+}
 
 impl HeldClock {
-    pub(super) fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
@@ -96,8 +103,11 @@ impl Embedded for Echo {
     fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String> {
         Ok(Arc::new(EchoDocument(self.clone(), document.to_owned())))
     }
-    async fn query(&self, document: &str, _: Option<&str>, variables: Map<String, Value>, viewer: Viewer) -> Bytes {
-        EchoDocument(self.clone(), document.to_owned()).run(variables, viewer).await
+    async fn query(&self, document: &str, _: Option<&str>, variables: Map<String, Value>, viewer: Viewer) -> Answer {
+        let json = EchoDocument(self.clone(), document.to_owned()).run(variables, viewer).await;
+        // A document costs its length.
+        let actual_complexity = document.len() as u64;
+        Answer { json, executed: true, requested_complexity: 2 * actual_complexity, actual_complexity }
     }
 }
 
@@ -116,7 +126,7 @@ impl Prepared for EchoDocument {
 }
 
 /// Waits until something is so; fails after 10 s.
-pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, so: impl Fn() -> bool) {
     let wait = async {
         while !so() {
             tokio::task::yield_now().await;
@@ -152,10 +162,16 @@ pub(super) async fn everywhere_with(change: impl Fn(&mut Config), test: impl Asy
     bed::each_engine(async |bed| test(World::new(bed, &change).await).await).await;
 }
 
+/// Writes a key file.
+pub(super) fn write_keys(file: &Path, keys: &[&RootKey]) {
+    let lines: String = keys.iter().map(|key| key.to_line().to_string()).collect();
+    fs::write(file, lines).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn config(bed: &Bed) -> Config {
     let keys_file = bed.directory().join("portal.key");
-    fs::write(&keys_file, RootKey::new("k1".into(), [1; 32]).to_line().as_str()).unwrap();
-    fs::set_permissions(&keys_file, fs::Permissions::from_mode(0o600)).unwrap();
+    write_keys(&keys_file, &[&RootKey::new("k1".into(), [1; 32])]);
     Config {
         database_url: bed.url.clone(),
         pipelines_database_url: bed.url.clone(),
@@ -165,12 +181,21 @@ fn config(bed: &Bed) -> Config {
         admin_listen: None,
         token_url: None,
         public_url: "https://portals.test".into(),
-        limits: Limits { requests_per_minute: 0, portals: 10, in_flight_per_portal: 64 },
+        limits: Limits {
+            requests_per_minute: 0,
+            portals: 10,
+            upstreams: 3,
+            in_flight_per_portal: 64,
+            graphql_complexity: 20,
+            graphql_user_complexity: 10,
+        },
         upstream: Upstream {
             allowed_networks: kit::address::Networks::default(),
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
             reply_bytes: 1 << 20,
+            refresh: None,
+            ca_certificates: crate::CaCertificates::default(),
         },
     }
 }
@@ -194,7 +219,7 @@ impl World {
         Self { service, clock, tokens, echo, caller, bed }
     }
 
-    fn peer(&self) -> Peer {
+    pub(super) fn peer(&self) -> Peer {
         Peer::local(Layered::new(self.service.routes().prepare()))
     }
 
@@ -275,6 +300,16 @@ impl World {
         let sql = format!("SELECT COUNT(*) FROM audit_events WHERE type = '{kind}'");
         let count = Statement::from_string(database.read().get_database_backend(), sql);
         database.read().query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    /// The data of every row of the audit trail that is of that type.
+    pub(super) async fn events(&self, kind: &str) -> Vec<Value> {
+        use sea_orm::{ConnectionTrait, Statement};
+        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
+        let sql = format!("SELECT data FROM audit_events WHERE type = '{kind}'");
+        let select = Statement::from_string(database.read().get_database_backend(), sql);
+        let rows = database.read().query_all_raw(select).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
     /// Makes the audit trail unwritable.

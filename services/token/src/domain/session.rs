@@ -5,8 +5,9 @@ use kit::{ambient::Instant, credential::Plain};
 use uuid::Uuid;
 
 use super::{
+    scope::Scope,
     tag::Tag,
-    token::{Life, Refused, judge},
+    token::{ApiToken, Life, Refused, judge},
     user::{Membership, User},
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct NewSession {
 pub(crate) struct Session {
     pub(crate) uuid: Uuid,
     pub(crate) plain: Plain,
+    pub(crate) tag: Tag,
     pub(crate) user: User,
     /// Sorted by organization.
     pub(crate) memberships: Vec<Membership>,
@@ -58,6 +60,16 @@ impl StoredSession {
 }
 
 impl Session {
+    /// What it is worth where an API access token is asked for: every scope, and the roles of its user.
+    pub(crate) fn into_token(self) -> ApiToken {
+        let Self { uuid, plain: _, tag, user, memberships } = self;
+        let mut scopes = Scope::all();
+        scopes.sort_unstable_by_key(|scope| scope.name());
+        // It was judged when it was found, and is looked up again each time.
+        let life = Life { expires_at: None, revoked_at: None };
+        ApiToken { uuid, user, scopes, memberships, allowed_ip_addresses: None, tag, life }
+    }
+
     /// Whether the user belongs to `organization`.
     pub(crate) fn belongs_to(&self, organization: Uuid) -> bool {
         self.memberships.iter().any(|membership| membership.organization == organization)

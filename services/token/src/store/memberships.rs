@@ -245,7 +245,8 @@ async fn read(select: Select<Entity>, connection: &impl ConnectionTrait) -> Resu
     select.all(connection).await?.into_iter().map(Membership::try_from).collect()
 }
 
-fn member((row, user): (Model, user::Model)) -> Result<Member, DbErr> {
+/// A member from their rows.
+pub(super) fn member((row, user): (Model, user::Model)) -> Result<Member, DbErr> {
     let Membership { role, .. } = Membership::try_from(row)?;
     Ok(Member { user: user.into(), role })
 }

@@ -23,6 +23,8 @@ async fn state(world: &World) -> String {
     world.rows("SELECT state FROM codes").await[0].try_get("", "state").unwrap()
 }
 
+const ENDED: &str = "There is no such request, or it has ended. A request ends after five minutes: please ask again where you came from";
+
 #[tokio::test]
 async fn a_member_sees_what_is_asked_for() {
     everywhere(async |world| {
@@ -50,7 +52,7 @@ async fn what_is_not_there_and_what_is_none_of_theirs_look_alike() {
         world.join(Uuid::from_u128(8), Uuid::from_u128(0x99)).await;
         let (ada, bo) = (world.signed_in(ADA).await, world.signed_in(BO).await);
         let unknown = seen(get(world, &ada, "0000000000000000000000").await);
-        assert_eq!((unknown.0, unknown.1.as_str()), (Code::NotFound.grpc(), "No request found"));
+        assert_eq!((unknown.0, unknown.1.as_str()), (Code::NotFound.grpc(), ENDED));
         let both = async |who: &SignedIn, code: &str| {
             assert_eq!(seen(get(world, who, code).await), unknown, "{code}");
             assert_eq!(seen(world.decide(who, code, true).await), unknown, "{code}");

@@ -1,7 +1,7 @@
 //! `GetSession`, `SignOut`, and what a session opens.
 
 use contracts::{
-    credential::v1::ListServiceTokensRequest,
+    credential::v1::{ListServiceTokensRequest, RevokeLiveTokensRequest},
     directory::v1::{DecideCodeRequest, GetCodeRequest, GetSessionRequest, GetSessionResponse, SignOutRequest},
     token::v1::{GetAuthenticatedUserRequest, VerifyApiTokenRequest},
 };
@@ -13,12 +13,11 @@ use sea_orm::Value;
 use tonic::Status;
 
 use super::{
-    console::{reference, sessions},
+    console::{reference, seen, sessions},
+    sign_in::ADA,
     world::{PORTAL, World, at, everywhere, from_service, random_token, refusal, root_key, write_keys},
 };
 use crate::domain::tag::{Class, Tag};
-
-use super::sign_in::ADA;
 
 pub(super) async fn get(world: &World, session: &str) -> Result<GetSessionResponse, Status> {
     Ok(world.sessions().get_session(from_service(GetSessionRequest {}, Some(session))).await?.into_inner())
@@ -99,21 +98,61 @@ async fn no_other_credential_opens_a_session_rpc() {
 }
 
 #[tokio::test]
-async fn a_session_opens_nothing_but_session_rpcs() {
+async fn a_session_opens_what_an_api_token_opens_and_no_portal() {
     everywhere(async |world| {
         world.issued(PORTAL).await;
         let session = world.signed_in(ADA).await.session;
         let bearer = Some(session.as_str());
         let (mut client, verify) = (world.client(), VerifyApiTokenRequest { organization_uuid: None });
+        let refused = refusal(world.verify(&session).await);
+        assert_eq!((refused.class, refused.reason.as_str()), (Code::Unauthenticated, "authentication_required"));
+        let verified = client.verify_api_token(from_service(verify, bearer)).await.unwrap().into_inner();
+        assert!(verified.scopes.is_sorted() && verified.scopes.len() == 14, "{:?}", verified.scopes);
+        let user = client.get_authenticated_user(from_service(GetAuthenticatedUserRequest {}, bearer)).await.unwrap();
+        assert_eq!(user.into_inner().user.unwrap().email, ADA);
         let list = ListServiceTokensRequest { portal: reference(PORTAL), page: 0, per_page: 0 };
-        for refused in [
-            refusal(world.verify(&session).await),
-            refusal(client.verify_api_token(from_service(verify, bearer)).await),
-            refusal(client.get_authenticated_user(from_service(GetAuthenticatedUserRequest {}, bearer)).await),
-            refusal(world.credentials().list_service_tokens(from_service(list, bearer)).await),
-        ] {
-            assert_eq!((refused.class, refused.reason.as_str()), (Code::Unauthenticated, "authentication_required"));
+        let listed = world.credentials().list_service_tokens(from_service(list, bearer)).await.unwrap();
+        assert_eq!(listed.metadata().get("ratelimit-user-remaining").unwrap(), "47", "it is counted as its user's");
+        assert_eq!(listed.into_inner().total, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_is_worth_what_its_user_may_do_and_no_more() {
+    everywhere(async |world| {
+        let session = world.signed_in(ADA).await.session;
+        let remove = RevokeLiveTokensRequest { portal: reference(PORTAL), wait: false };
+        world.issued(PORTAL).await;
+        let revoke = async || {
+            let request = from_service(remove.clone(), Some(&session));
+            world.credentials().revoke_live_tokens(request).await.map(drop)
+        };
+        revoke().await.unwrap();
+        world.tamper("UPDATE memberships SET role = 'member'", vec![]).await;
+        assert_eq!(refusal(revoke().await).reason, "forbidden");
+        world.tamper("DELETE FROM memberships", vec![]).await;
+        assert_eq!(refusal(revoke().await).reason, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_refused_like_an_api_token() {
+    everywhere(async |world| {
+        let session = world.signed_in(ADA).await.session;
+        let known = random_token(Kind::Session);
+        world.clock.pass(12 * 3_600);
+        let unknown_token = random_token(Kind::Api);
+        let verify = async |bearer: &str| {
+            let request = VerifyApiTokenRequest { organization_uuid: None };
+            seen(world.client().verify_api_token(from_service(request, Some(bearer))).await)
+        };
+        let refused = verify(unknown_token.expose()).await;
+        for session in [session.as_str(), known.expose()] {
+            assert_eq!(verify(session).await, refused);
         }
+        assert_eq!(refused.0, Code::Unauthenticated.grpc());
     })
     .await;
 }

@@ -13,7 +13,7 @@ async fn keys_come_in_the_order_of_the_document() {
         let prepared = world.api.prepare(&document).unwrap();
         let executed = world.api.execute(&prepared, serde_json::Map::new(), world.authority()).await;
         let queried = world.api.query(&document, None, serde_json::Map::new(), world.authority()).await;
-        assert_eq!(executed, queried);
+        assert_eq!(executed, queried.json);
         let text = String::from_utf8(executed.to_vec()).unwrap();
         let keys = ["pipeline", "builds", "pageInfo", "hasNextPage", "count", "name", "node", "builds", "count", "slug", "id", "viewer", "id", "organization", "pipelines", "count", "edges", "node", "id", "slug"];
         let mut rest = text.as_str();
@@ -142,9 +142,9 @@ async fn callers_may_ask_for_the_schema_and_choose_an_operation() {
 
         let document = "query A { viewer { __typename } } query B { __typename }";
         let answer = world.api.query(document, Some("B"), serde_json::Map::new(), world.authority()).await;
-        assert_eq!(parse(&answer), json!({ "data": { "__typename": "Query" } }));
+        assert_eq!(parse(&answer.json), json!({ "data": { "__typename": "Query" } }));
         let answer = world.api.query(document, Some("C"), serde_json::Map::new(), world.authority()).await;
-        assert_eq!(parse(&answer), json!({ "errors": [{ "message": "Unknown operation named \"C\"." }] }));
+        assert_eq!(parse(&answer.json), json!({ "errors": [{ "message": "Unknown operation named \"C\"." }] }));
         let answer = world.query("{ viewer @skip(if: true) { id } }", json!({})).await;
         assert_eq!(answer, json!({ "data": {} }));
     })
@@ -162,6 +162,37 @@ async fn only_single_operations_are_prepared() {
         let document = "query N($s: ID, $b: [String!] = \"main\", $u: ID) { pipeline(slug: $s, uuid: $u) { builds(branch: $b) { count } } }";
         let answer = world.run(document, json!({ "s": "acme-inc/my-pipeline" })).await;
         assert_eq!(answer, json!({ "data": { "pipeline": { "builds": { "count": 0 } } } }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_document_costs_the_objects_that_it_asks_for_and_those_that_it_gets() {
+    everywhere(async |world| {
+        for _ in 0..2 {
+            world.build(json!({}), "id").await;
+        }
+        let pipeline = |rest: &str| format!("{{ p: pipeline(slug: \"acme-inc/my-pipeline\") {{ name {rest} }} }}");
+        for (document, requested, actual) in [
+            (pipeline(""), 1, 1),
+            (pipeline("organization { name }"), 2, 2),
+            // A connection, and for each build an edge and a node.
+            (pipeline("builds(first: 10) { count edges { node { number } } }"), 22, 6),
+            (pipeline("builds { edges { node { number } } }"), 62, 6),
+            (pipeline("builds(last: 1) { edges { node { pipeline { name } } } }"), 5, 5),
+            (pipeline("teams(first: 10) { edges { node { team { members(first: 10) { edges { node { id } } } } } } }"), 242, 2),
+            ("{ a: viewer { id } b: viewer { id } }".to_owned(), 2, 2),
+            ("{ __typename }".to_owned(), 0, 0),
+            ("{ s: __schema { queryType { name } } }".to_owned(), 2, 0),
+        ] {
+            let answer = world.api.query(&document, None, serde_json::Map::new(), world.authority()).await;
+            assert!(answer.executed && parse(&answer.json).get("errors").is_none(), "{document}: {answer:?}");
+            assert_eq!((answer.requested, answer.actual), (requested, actual), "{document}");
+        }
+        for document in ["{", "{ nothing }", "{ pipeline { builds(first: 500) { edges { node { pipeline { builds(first: 500) { edges { node { id } } } } } } } } }"] {
+            let answer = world.api.query(document, None, serde_json::Map::new(), world.authority()).await;
+            assert!(!answer.executed && answer.actual == 0 && parse(&answer.json).get("data").is_none(), "{answer:?}");
+        }
     })
     .await;
 }

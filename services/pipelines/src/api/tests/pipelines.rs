@@ -76,6 +76,11 @@ async fn an_archived_pipeline_refuses_builds() {
         let archived = world.run_as(world.ada(), ARCHIVE, id.clone()).await;
         assert_eq!(archived["data"]["pipelineArchive"]["pipeline"]["archivedBy"]["name"], "Ada");
         assert_eq!(world.run(ARCHIVE, id.clone()).await, archived);
+        let named = world
+            .run(UPDATE, json!({ "i": { "id": world.pipeline_id(), "name": "Archived", "archived": true } }))
+            .await;
+        assert_eq!(named["data"]["pipelineUpdate"]["pipeline"]["name"], "Archived");
+        assert_eq!(world.run(ARCHIVE, id.clone()).await, archived, "the first time counts");
         let answer = world.run(TRIGGER, json!({ "p": world.pipeline_id() })).await;
         assert_eq!(refusal(&answer, &json!(["buildCreate"])), "Builds can't be created on an archived pipeline");
         let rebuild = "mutation($id: ID!) { buildRebuild(input: { id: $id }) { rebuild { number } } }";

@@ -17,13 +17,19 @@ use kit::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Api, Migrator, Organization, Settings, User, Viewer};
+use super::people::People;
+use crate::{
+    Api, Migrator, Organization, Role, Settings, User, Viewer,
+    domain::relay::{Kind, encode},
+};
 
 /// A fresh database with an organization that has one pipeline.
 pub(super) struct World {
     pub(super) api: Api,
     pub(super) organization: Organization,
     pub(super) pipeline: Uuid,
+    pub(super) people: People,
+    pub(super) database: Database,
 }
 
 /// Runs `test` in a new world on each engine.
@@ -57,8 +63,25 @@ pub(super) fn organization(slug: &str) -> Organization {
     Organization { uuid: Ambient::system().uuid(), slug: slug.to_owned(), name: slug.to_uppercase() }
 }
 
+/// An administrator.
 pub(super) fn ada() -> User {
-    User { uuid: Uuid::from_u128(0xada), name: "Ada".to_owned(), email: "ada@acme.test".to_owned() }
+    user(0xada, "Ada")
+}
+
+/// A member.
+pub(super) fn bob() -> User {
+    user(0xb0b, "Bob")
+}
+
+/// Another one.
+pub(super) fn cyd() -> User {
+    user(0xc7d, "Cyd")
+}
+
+/// Somebody with a `UUIDv7`.
+pub(super) fn user(number: u128, name: &str) -> User {
+    let uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0000 | number);
+    User { uuid, name: name.to_owned(), email: format!("{}@acme.test", name.to_lowercase()) }
 }
 
 impl World {
@@ -69,10 +92,14 @@ impl World {
         let settings = Settings { public_url: "https://portals.test/".to_owned(), ..Settings::default() };
         let ticking = Arc::new(Ticking { system: Ambient::system(), ticks: AtomicI64::new(0) });
         let ambient = Ambient::new(Arc::<Ticking>::clone(&ticking), ticking);
-        let api = Api::new(database, ambient, settings);
+        let people = People::default();
+        let api = Api::new(database.clone(), Arc::new(people.clone()), ambient, settings);
         let organization = organization("acme-inc");
+        people.join(organization.uuid, ada(), Role::Admin);
+        people.join(organization.uuid, bob(), Role::Member);
+        people.join(organization.uuid, cyd(), Role::Member);
         let pipeline = api.ensure_pipeline(&organization, "my-pipeline", "My Pipeline").await.unwrap();
-        Self { api, organization, pipeline }
+        Self { api, organization, pipeline, people, database }
     }
 
     /// The organization's own authority.
@@ -80,14 +107,24 @@ impl World {
         Viewer { user: None, organizations: vec![self.organization.clone()] }
     }
 
-    /// A member of the organization.
+    /// An administrator of the organization.
     pub(super) fn ada(&self) -> Viewer {
-        Viewer { user: Some(ada()), ..self.authority() }
+        self.as_user(ada())
+    }
+
+    /// The organization as a user sees it.
+    pub(super) fn as_user(&self, user: User) -> Viewer {
+        Viewer { user: Some(user), ..self.authority() }
+    }
+
+    /// The global id of the organization.
+    pub(super) fn organization_id(&self) -> String {
+        encode(Kind::Organization, self.organization.uuid)
     }
 
     /// The global id of the pipeline.
     pub(super) fn pipeline_id(&self) -> String {
-        crate::domain::relay::encode(crate::domain::relay::Kind::Pipeline, self.pipeline)
+        encode(Kind::Pipeline, self.pipeline)
     }
 
     /// Runs a document as a stored one, with the organization's authority.
@@ -102,7 +139,7 @@ impl World {
 
     /// Runs a document as a caller's own.
     pub(super) async fn query(&self, document: &str, variables: Value) -> Value {
-        parse(&self.api.query(document, None, object(&variables), self.authority()).await)
+        parse(&self.api.query(document, None, object(&variables), self.authority()).await.json)
     }
 
     /// Makes a build and gives its `fields`.

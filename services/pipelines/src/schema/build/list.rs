@@ -1,6 +1,7 @@
-//! Lists of builds: one read for the builds, one for their origins when asked for, one for the count when asked for.
+//! Lists of builds: one read for the builds, one for their origins when asked for, one for the count when asked for, however
+//! many pipelines the list that they are asked of has.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::Context;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use crate::{
         build::State,
         cursor::{Created, Number},
         filter::Builds,
-        paging::{Arguments, Mark, Page, Window},
+        paging::{Arguments, Page},
         text,
     },
     error::Error,
@@ -51,22 +52,40 @@ impl Filter {
     }
 }
 
-/// The builds of a pipeline, the newest first.
+/// The builds of a pipeline, the newest first. `None` as a filter: no build can be meant.
 pub(crate) async fn of_pipeline(
     ctx: &Context<'_>,
     pipeline: &Pipeline,
-    filter: Option<Builds>,
+    filter: Option<&Builds>,
     arguments: Arguments,
 ) -> Result<BuildConnection, Error> {
+    let (rows, count, origins) = (wants_rows(ctx), wants_count(ctx), wants_origins(ctx));
+    let question = format!("builds {rows} {count} {origins} {arguments:?} {filter:?}");
     let page = Page::<Number>::parse(arguments)?;
-    let Some(filter) = filter else { return Ok(BuildConnection::new(0, page.window(Vec::<(Number, _)>::new()))) };
-    let store = &server(ctx).store;
-    let window =
-        if wants_rows(ctx) { store.builds(&pipeline.0, &filter, &page).await? } else { page.window(Vec::new()) };
-    let count = if wants_count(ctx) { store.count_builds(&pipeline.0, &filter).await? } else { 0 };
-    let Window { items, has_next, has_previous } = window;
-    let items = items.into_iter().map(|row| (Number(row.number), Build::on(row, pipeline.clone()))).collect();
-    connection(ctx, count, Window { items, has_next, has_previous }).await
+    let nothing = || BuildConnection::new(0, page.window(Vec::<(Number, _)>::new()));
+    let Some(filter) = filter else { return Ok(nothing()) };
+    let found = pipeline.siblings.ask(question, of_siblings(ctx, pipeline, filter, (&page, rows, count))).await?;
+    Ok(found.get(&pipeline.row.uuid).cloned().unwrap_or_else(nothing))
+}
+
+/// The same for a pipeline and the pipelines of its list, by pipeline.
+async fn of_siblings(
+    ctx: &Context<'_>,
+    pipeline: &Pipeline,
+    filter: &Builds,
+    (page, rows, count): (&Page<Number>, bool, bool),
+) -> Result<HashMap<Uuid, BuildConnection>, Error> {
+    let (store, pipelines) = (&server(ctx).store, pipeline.siblings.all());
+    let mut windows = if rows { store.builds(pipelines, filter, page).await? } else { HashMap::new() };
+    let counts = if count { store.count_builds(pipelines, filter).await? } else { HashMap::new() };
+    let origins = origins(ctx, windows.values().flat_map(|window| &window.items)).await?;
+    let connection = |row: &Arc<domain::pipeline::Pipeline>| {
+        let pipeline = Pipeline { row: Arc::clone(row), siblings: pipeline.siblings.clone() };
+        let window = windows.remove(&row.uuid).unwrap_or_else(|| page.window(Vec::new()));
+        let window = window.map(|row| (Number(row.number), origins.put(Build::on(row, pipeline.clone()))));
+        (row.uuid, BuildConnection::new(counts.get(&row.uuid).copied().unwrap_or_default(), window))
+    };
+    Ok(pipelines.iter().map(connection).collect())
 }
 
 /// The builds that a user made, the newest first.
@@ -84,23 +103,44 @@ pub(crate) async fn made_by(
     let window =
         if wants_rows(ctx) { store.builds_by((&scope, user), &filter, &page).await? } else { page.window(Vec::new()) };
     let count = if wants_count(ctx) { store.count_builds_by(&scope, user, &filter).await? } else { 0 };
-    let Window { items, has_next, has_previous } = window;
-    let items = items.into_iter().map(|pair| (Created(pair.0.uuid), Build::new(pair))).collect();
-    connection(ctx, count, Window { items, has_next, has_previous }).await
+    let origins = origins(ctx, window.items.iter().map(|(build, _)| build)).await?;
+    let pipelines = Pipeline::by_id(window.items.iter().map(|(_, pipeline)| pipeline.clone()));
+    let window = window.map(|(build, pipeline)| {
+        let pipeline = pipelines.get(&pipeline.uuid).cloned().unwrap_or_else(|| Pipeline::new(pipeline));
+        (Created(build.uuid), origins.put(Build::on(build, pipeline)))
+    });
+    Ok(BuildConnection::new(count, window))
 }
 
-async fn connection<C: Mark>(
-    ctx: &Context<'_>,
-    count: u64,
-    mut window: Window<(C, Build)>,
-) -> Result<BuildConnection, Error> {
-    if ctx.look_ahead().field("edges").field("node").field("rebuiltFrom").exists() {
-        let origins = window.items.iter().filter_map(|(_, build)| build.row.rebuilt_from).collect();
-        let origins = server(ctx).store.builds_of(&scope(ctx), origins).await?;
-        for (_, build) in &mut window.items {
-            let origin = build.row.rebuilt_from.and_then(|uuid| origins.get(&uuid));
-            build.origin = origin.cloned().map(Build::new).map(Arc::new);
-        }
+/// The builds that others were rebuilt from, by id.
+#[derive(Default)]
+struct Origins(HashMap<Uuid, Arc<Build>>);
+
+impl Origins {
+    /// The build with its origin.
+    fn put(&self, build: Build) -> Build {
+        let origin = build.row.rebuilt_from.and_then(|uuid| self.0.get(&uuid));
+        Build { origin: origin.cloned(), ..build }
     }
-    Ok(BuildConnection::new(count, window))
+}
+
+fn wants_origins(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("edges").field("node").field("rebuiltFrom").exists()
+}
+
+/// The origins of a list's builds, when they are asked for.
+async fn origins(
+    ctx: &Context<'_>,
+    builds: impl Iterator<Item = &domain::build::Build> + Send,
+) -> Result<Origins, Error> {
+    if !wants_origins(ctx) {
+        return Ok(Origins::default());
+    }
+    let origins: Vec<_> = builds.filter_map(|build| build.rebuilt_from).collect();
+    let found = server(ctx).store.builds_of(&scope(ctx), origins).await?;
+    let pipelines = Pipeline::by_id(found.values().map(|(_, pipeline)| pipeline.clone()));
+    let build = |(build, pipeline): (domain::build::Build, domain::pipeline::Pipeline)| {
+        Some((build.uuid, Arc::new(Build::on(build, pipelines.get(&pipeline.uuid)?.clone()))))
+    };
+    Ok(Origins(found.into_values().filter_map(build).collect()))
 }

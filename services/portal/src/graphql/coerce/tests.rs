@@ -2,29 +2,19 @@ mod generate;
 mod hostile;
 mod reference;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use self::generate::{Case, Dice, SDL};
 use super::*;
-use crate::graphql::{Kind, Prepared, Variable, Viewer};
+use crate::graphql::{Kind, Variable};
 
 /// Read once: some tests ask hundreds of times.
 fn schema() -> &'static Schema {
     static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(SDL).unwrap());
     &SCHEMA
-}
-
-#[derive(Debug)]
-struct Unused;
-
-#[async_trait::async_trait]
-impl Prepared for Unused {
-    async fn run(&self, _: Map<String, Value>, _: Viewer) -> bytes::Bytes {
-        bytes::Bytes::new()
-    }
 }
 
 /// An operation that declares variables: name, type, whether there is a default.
@@ -40,7 +30,7 @@ fn declare<'a>(declared: impl IntoIterator<Item = (&'a str, &'a str, bool)>) -> 
         kind: Kind::Query,
         position: None,
         variables: declared.into_iter().map(variable).collect(),
-        prepared: Arc::new(Unused),
+        ready: Err(Vec::new()),
     }
 }
 

@@ -2,13 +2,9 @@ mod arbitrary;
 mod figures;
 mod hostile;
 
-use std::sync::{Arc, LazyLock, Mutex};
-
-use bytes::Bytes;
-use serde_json::Map;
+use std::{cell::RefCell, sync::LazyLock};
 
 use super::*;
-use crate::graphql::{Prepared, Viewer};
 
 const SDL: &str = r#"
     type Query { build(slug: ID, uuid: ID): Build  pipeline(slug: ID): Pipeline  old: Int @deprecated(reason: "Use `new`") }
@@ -22,39 +18,16 @@ const SDL: &str = r#"
     type Build { url: String!  number: Int!  pipeline: Pipeline! }
 "#;
 
-/// Keeps the documents that it was given.
-#[derive(Default)]
-struct Recorder(Mutex<Vec<String>>);
-
-#[derive(Debug)]
-struct Recorded;
-
-#[async_trait::async_trait]
-impl Embedded for Recorder {
-    fn sdl(&self) -> String {
-        SDL.to_owned()
-    }
-    fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String> {
-        self.0.lock().unwrap().push(document.split_whitespace().collect::<Vec<_>>().join(" "));
-        Ok(Arc::new(Recorded))
-    }
-    async fn query(&self, _: &str, _: Option<&str>, _: Map<String, Value>, _: Viewer) -> Bytes {
-        Bytes::new()
-    }
-}
-
-#[async_trait::async_trait]
-impl Prepared for Recorded {
-    async fn run(&self, _: Map<String, Value>, _: Viewer) -> Bytes {
-        Bytes::new()
-    }
-}
-
+/// What became of a document, and the texts of its operations, on one line each.
 fn compile(text: &str) -> (Result<Document, Vec<Finding>>, Vec<String>) {
     static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(SDL).unwrap());
-    let recorder = Recorder::default();
-    let compiled = Document::compile(text, &SCHEMA, &recorder);
-    (compiled, recorder.0.into_inner().unwrap())
+    let texts = RefCell::new(Vec::new());
+    let prepare = |operation: &str| {
+        texts.borrow_mut().push(operation.split_whitespace().collect::<Vec<_>>().join(" "));
+        Ok(Runnable::Remote)
+    };
+    let compiled = Document::compile(text, &SCHEMA, &prepare);
+    (compiled, texts.into_inner())
 }
 
 fn findings(text: &str) -> Vec<Finding> {
@@ -201,4 +174,30 @@ fn the_operation_is_selected_by_name_or_because_it_is_the_only_one() {
     let anonymous = compile("{ old }").0.unwrap();
     assert_eq!(anonymous.select(None).unwrap().name, None);
     assert!(anonymous.select(Some("A")).is_err());
+}
+
+fn load(text: &str) -> Result<Document, Vec<Finding>> {
+    Document::load(text, &Schema::parse(SDL).unwrap(), &|_| Ok(Runnable::Remote))
+}
+
+#[test]
+fn operations_that_still_fit_run_on_beside_broken_ones() {
+    let document = load("query A { old } query B($n: Int) { gone(n: $n) ...F } fragment F on Query { lost }").unwrap();
+    let [a, b] = document.operations() else { panic!("{document:?}") };
+    assert!(a.ready.is_ok());
+    assert_eq!((b.name.as_deref(), b.variables.len(), b.position), (Some("B"), 1, Some((1, 17))));
+    let broken = b.ready.as_ref().unwrap_err();
+    let found: Vec<_> = broken.iter().map(|finding| (finding.message.as_str(), finding.position)).collect();
+    assert!(found.iter().any(|(text, at)| text.contains("`gone`") && *at == Some((1, 36))), "{found:?}");
+    assert!(found.iter().any(|(text, _)| text.contains("`lost`")), "{found:?}");
+}
+
+#[test]
+fn without_a_schema_operations_are_known_and_none_runs() {
+    let document = Document::unchecked("mutation M($a: [ID!]! = [1]) { x(a: $a) }", "because").unwrap();
+    let [only] = document.operations() else { panic!("{document:?}") };
+    assert_eq!((only.kind, only.variables[0].ty.to_string()), (Kind::Mutation, "[ID!]!".to_owned()));
+    assert_eq!(only.ready.as_ref().unwrap_err(), &[Finding::whole("because")]);
+    assert!(Document::unchecked("{ a", "because").is_err());
+    assert!(Document::unchecked("subscription { a }", "because").is_err());
 }

@@ -24,6 +24,9 @@ pub struct Model {
     pub revoked_at: Option<DateTimeUtc>,
     pub users_unrevoked_since: Option<DateTimeUtc>,
     pub was_user_invokable: bool,
+    pub upstream_uuid: Option<Uuid>,
+    pub checked_schema: Option<String>,
+    pub broken_since: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub created_by_uuid: Uuid,
     pub created_by_name: String,
+    /// Null in rows of before this was kept.
+    pub created_by_email: Option<String>,
+    pub created_by_created_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

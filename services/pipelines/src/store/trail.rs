@@ -1,0 +1,55 @@
+//! The trail of changes: each row is written in the transaction of its change.
+
+use kit::audit::{self, Actor, Event, Subject};
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Store;
+use crate::domain::{
+    pipeline::Pipeline,
+    team::{Assignment, Membership, Team},
+    viewer::Person,
+};
+
+/// Something that is about to be committed.
+pub(super) struct Entry<'a> {
+    /// The public type, such as `TEAM_CREATED`.
+    pub(super) kind: &'static str,
+    pub(super) subject: Thing<'a>,
+    /// Who does it; `None`: the organization's own authority.
+    pub(super) by: Option<&'a Person>,
+    /// What changes.
+    pub(super) data: Value,
+}
+
+/// To what something happens.
+pub(super) enum Thing<'a> {
+    Pipeline(&'a Pipeline),
+    Team(&'a Team),
+    TeamMember(&'a Membership),
+    TeamPipeline(&'a Assignment),
+}
+
+impl Store {
+    /// Writes the trail's row.
+    pub(super) async fn record(&self, transaction: &DatabaseTransaction, entry: Entry<'_>) -> Result<(), DbErr> {
+        let Entry { kind, subject, by, data } = entry;
+        let (organization, subject) = subject.shown();
+        let actor = by.and_then(|person| Some(Actor { uuid: person.uuid?, name: person.name.clone() }));
+        let context = json!({ "type": "GRAPHQL" });
+        audit::record(transaction, &self.ambient, Event { kind, organization, actor, subject, context, data }).await
+    }
+}
+
+impl Thing<'_> {
+    fn shown(&self) -> (Uuid, Subject) {
+        let subject = |kind, uuid, name: &str| Subject { kind, uuid, name: name.to_owned() };
+        match self {
+            Self::Pipeline(row) => (row.organization, subject("pipeline", row.uuid, &row.content.name)),
+            Self::Team(row) => (row.organization, subject("team", row.uuid, &row.content.name)),
+            Self::TeamMember(row) => (row.organization, subject("team_member", row.uuid, "")),
+            Self::TeamPipeline(row) => (row.organization, subject("team_pipeline", row.uuid, "")),
+        }
+    }
+}
