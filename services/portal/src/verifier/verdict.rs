@@ -147,15 +147,15 @@ pub(super) mod tests {
     fn reply(token: Uuid, sequence: u64) -> VerifyPortalTokenResponse {
         VerifyPortalTokenResponse {
             token_uuid: token.to_string(),
-            portal_uuid: Uuid::from_u128(0xa).to_string(),
+            portal_uuid: Uuid::from_u128(0xa00).to_string(),
             kind: PortalTokenKind::Ephemeral.into(),
-            depends_on: vec![Uuid::from_u128(0xb).to_string()],
+            depends_on: vec![Uuid::from_u128(0xb00).to_string()],
             sequence,
             ..VerifyPortalTokenResponse::default()
         }
     }
 
-    /// An ephemeral token's, of portal 0xa and secret 0xb.
+    /// An ephemeral token's, of portal 0xa00 and secret 0xb00.
     pub(in crate::verifier) fn verdict(token: Uuid, sequence: u64) -> Verdict {
         read(reply(token, sequence), Duration::ZERO).unwrap()
     }

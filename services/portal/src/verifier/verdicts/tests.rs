@@ -3,8 +3,9 @@ use contracts::token::v1::{PortalTokenKind, Revocation};
 use super::*;
 use crate::verifier::verdict::tests::verdict;
 
-const PORTAL: u128 = 0xa;
-const SECRET: u128 = 0xb;
+// Ids that no token here has, whose numbers are bytes.
+const PORTAL: u128 = 0xa00;
+const SECRET: u128 = 0xb00;
 
 fn slot(number: u8) -> Slot {
     [number; 32]
