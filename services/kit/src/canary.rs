@@ -1,4 +1,7 @@
 //! Canaries: what tells a key file from another one before anything is read or written under a wrong key (spec §4).
+//!
+//! A row for each key: what is derived from it, or nothing once it is retired. Such a row stays: a process that starts with a
+//! file from before the rotation would make the key known again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +42,17 @@ pub enum WrongKeys {
         /// The ids that the database knows; one of `given` may be among them and yet be another key.
         known: Vec<String>,
     },
+    /// The key that the file wants used for what is new was retired.
+    #[error(
+        "the key {key} was retired: {} is from before that; bring the file that the \
+         other processes have", .file.display()
+    )]
+    Retired {
+        /// The file.
+        file: PathBuf,
+        /// The id of its first key.
+        key: String,
+    },
     /// The database can't be asked.
     #[error("the key canaries can't be read or written")]
     Database(#[from] DbErr),
@@ -50,7 +64,8 @@ pub fn table() -> TableCreateStatement {
     Table::create().table("key_canaries").col(string("key_id").primary_key()).col(var_binary("canary", 32)).to_owned()
 }
 
-/// Checks that `keys` belong to `database`, and makes a row for each key that is new to it.
+/// Checks that `keys` belong to `database`, and makes a row for each key that is new to it. A second key that is retired is no
+/// fault: the file may be on its way.
 pub async fn check(database: &Database, keys: &RootKeys) -> Result<(), WrongKeys> {
     let transaction = database.begin().await?;
     lock(&transaction).await?;
@@ -71,24 +86,33 @@ pub async fn compare(database: &Database, keys: &RootKeys) -> Result<(), WrongKe
 async fn find_new(transaction: &DatabaseTransaction, keys: &RootKeys) -> Result<Vec<Model>, WrongKeys> {
     let given: Vec<Model> =
         keys.iter().map(|key| Model { key_id: key.id().to_owned(), canary: key.derive(PURPOSE).to_vec() }).collect();
-    let known = Entity::find().all(transaction).await?;
-    new_ones(&given, &known).ok_or_else(|| {
+    let (retired, known): (Vec<_>, Vec<_>) = Entity::find().all(transaction).await?.into_iter().partition(is_retired);
+    let is_gone = |one: &Model| retired.iter().any(|row| row.key_id == one.key_id);
+    if let Some(first) = given.first().filter(|first| is_gone(first)) {
+        return Err(WrongKeys::Retired { file: keys.file().to_owned(), key: first.key_id.clone() });
+    }
+    let live: Vec<_> = given.iter().filter(|one| !is_gone(one)).cloned().collect();
+    new_ones(&live, &known).ok_or_else(|| {
         let ids = |canaries: Vec<Model>| canaries.into_iter().map(|canary| canary.key_id).collect();
         WrongKeys::Stranger { file: keys.file().to_owned(), given: ids(given), known: ids(known) }
     })
+}
+
+fn is_retired(row: &Model) -> bool {
+    row.canary.is_empty()
 }
 
 /// Whether the database knows every key of `ids`; if so, it goes on knowing them until `transaction` ends. Who makes rows under a
 /// key asks in the same transaction: a process that hasn't read its key file again may hold a key that was retired.
 pub async fn hold(transaction: &DatabaseTransaction, ids: &BTreeSet<&str>) -> Result<bool, DbErr> {
     let rows = Entity::find().filter(row::Column::KeyId.is_in(ids.iter().copied())).order_by_asc(row::Column::KeyId);
-    // Against removal alone, which is all that ever happens to a row. `SQLite` has one writer, and takes no locks of rows.
+    // Against retirement alone, which is all that ever happens to a row: it locks for update. `SQLite` has one writer, and takes no
+    // locks of rows.
     let held = rows.lock(LockType::KeyShare).all(transaction).await?;
-    Ok(held.len() == ids.len())
+    Ok(held.len() == ids.len() && !held.iter().any(is_retired))
 }
 
-/// Forgets a key that is retired, if nothing needs it: a file that holds no other one, from before the rotation, is a stranger
-/// from then on. `count` counts the rows that need it, by what they are; what it counted is answered, and nothing was done
+/// Retires a key, if nothing needs it: a file that has it first, from before the rotation, is refused from then on. `count` counts the rows that need it, by what they are; what it counted is answered, and nothing was done
 /// unless that is empty. Rows that are being made under the key ([`hold`]) are waited for and counted.
 pub async fn forget(
     database: &Database,
@@ -101,7 +125,8 @@ pub async fn forget(
     Entity::find_by_id(key_id).lock_exclusive().one(&transaction).await?;
     let needed = count(&transaction).await?;
     if needed.is_empty() {
-        Entity::delete_by_id(key_id).exec(&transaction).await?;
+        let gone = ActiveModel { canary: Set(Vec::new()), ..Default::default() };
+        Entity::update_many().set(gone).filter(row::Column::KeyId.eq(key_id)).exec(&transaction).await?;
         transaction.commit().await?;
     }
     Ok(needed)

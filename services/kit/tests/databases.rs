@@ -227,7 +227,8 @@ struct KeyId {
 }
 
 async fn known(database: &Database) -> Vec<String> {
-    let rows = rows::<KeyId>(database, "SELECT key_id FROM key_canaries ORDER BY key_id").await;
+    let rows =
+        rows::<KeyId>(database, "SELECT key_id FROM key_canaries WHERE length(canary) > 0 ORDER BY key_id").await;
     rows.into_iter().map(|row| row.key_id).collect()
 }
 
@@ -244,7 +245,7 @@ async fn a_new_key_is_known_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_forgotten_key_alone_is_a_stranger() {
+async fn a_retired_key_stays_retired() {
     each_engine(async |bed| {
         let (database, directory) = (migrated(&bed.url).await, bed.directory());
         canary::check(&database, &keys(directory, "both", &[("k2", 2), ("k1", 1)])).await.unwrap();
@@ -254,10 +255,16 @@ async fn a_forgotten_key_alone_is_a_stranger() {
         assert_eq!(known(&database).await, ["k1", "k2"], "what is needed stays");
         assert!(canary::forget(&database, "k1", async |_| Ok(Needed::new())).await.unwrap().is_empty());
         assert_eq!(known(&database).await, ["k2"]);
-        let refused = canary::check(&database, &keys(directory, "old", &[("k1", 1)])).await;
-        assert!(matches!(refused, Err(WrongKeys::Stranger { .. })), "{refused:?}");
-        // Beside the one that is known it is welcome again.
+        for stale in [&[("k1", 1)][..], &[("k1", 1), ("k2", 2)], &[("k1", 1), ("k3", 3)], &[("k1", 9)]] {
+            let refused = canary::check(&database, &keys(directory, "stale", stale)).await;
+            assert!(matches!(refused, Err(WrongKeys::Retired { ref key, .. }) if key == "k1"), "{refused:?}");
+        }
+        // The file of the last step before it was retired still does, and makes it no better known.
         canary::check(&database, &keys(directory, "both", &[("k2", 2), ("k1", 1)])).await.unwrap();
+        assert_eq!(known(&database).await, ["k2"]);
+        let transaction = database.begin().await.unwrap();
+        assert!(canary::hold(&transaction, &["k2"].into()).await.unwrap());
+        assert!(!canary::hold(&transaction, &["k2", "k1"].into()).await.unwrap());
     })
     .await;
 }

@@ -150,8 +150,14 @@ async fn a_file_from_before_the_rotation_opens_nothing_after_it() {
         opened.map_err(|error| error.to_string())
     };
     opens().await.unwrap();
-    fs::write(house.file("token"), before).unwrap();
-    refused(opens().await, &["isn't the one that this database was made with"]);
+    let after = fs::read(house.file("token")).unwrap();
+    // The file before the first step, and a copy of the one after it that somebody has missed ever since.
+    for stale in [before.clone(), [before, after.clone()].concat()] {
+        fs::write(house.file("token"), stale).unwrap();
+        refused(opens().await, &[&format!("the key {old} was retired"), "token.key is from before that"]);
+    }
+    fs::write(house.file("token"), after).unwrap();
+    opens().await.unwrap();
 }
 
 #[tokio::test]

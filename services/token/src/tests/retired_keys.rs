@@ -39,7 +39,8 @@ async fn add(world: &World) {
 
 /// What another process does that retires a key.
 async fn forget(world: &World, key: &str) {
-    world.tamper("DELETE FROM key_canaries WHERE key_id = $1", vec![key.into()]).await;
+    let gone = Vec::<u8>::new();
+    world.tamper("UPDATE key_canaries SET canary = $1 WHERE key_id = $2", vec![gone.into(), key.into()]).await;
 }
 
 async fn count(world: &World) -> usize {
@@ -148,7 +149,7 @@ async fn a_key_that_rows_need_is_counted_and_stays() {
         world.issued(PORTAL).await;
         world.verify(&token).await.unwrap();
         assert!(desk.forget("k2").await.unwrap().is_empty());
-        assert_eq!(world.rows("SELECT key_id FROM key_canaries").await.len(), 1);
+        assert_eq!(world.rows("SELECT key_id FROM key_canaries WHERE length(canary) > 0").await.len(), 1);
     })
     .await;
 }
