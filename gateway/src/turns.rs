@@ -6,7 +6,8 @@
 //! or two, so polls are what is rationed: a task of a *suspect* connection needs a turn for each. Whatever waits holds none.
 //!
 //! A spent turn can be taken again only when everything that is ready by then has been polled once: given back at once, it
-//! would be there for the next suspect in the runtime's queue, and all of them would pass before whoever stands behind.
+//! would be there for the next suspect in the runtime's queue, and all of them would pass before whoever stands behind. While
+//! anybody else is being served it comes back later still: they have the processors to themselves, but for a little.
 
 #[cfg(test)]
 mod tests;
@@ -15,23 +16,52 @@ use std::{
     future::poll_fn,
     mem,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     thread::available_parallelism,
+    time::Duration,
 };
 
 use kit::boot::Tasks;
-use tokio::sync::{
-    OwnedSemaphorePermit, Semaphore,
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::sleep,
 };
 use tokio_util::sync::PollSemaphore;
+
+/// How long a spent turn stays away while others are being served. Suspects get on all the same: a thousand polls a second, or
+/// nearly, for each turn.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The turns of a gateway. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
     free: Arc<Semaphore>,
     spent: UnboundedSender<OwnedSemaphorePermit>,
+    others: Others,
+}
+
+/// Whether anybody was polled without a turn since it was last asked.
+#[derive(Clone, Debug, Default)]
+struct Others(Arc<AtomicBool>);
+
+impl Others {
+    fn come(&self) {
+        // Everybody writes it, so nobody does twice: processors needn't pass it round.
+        if !self.0.load(Ordering::Relaxed) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn came(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Turns {
@@ -39,27 +69,35 @@ impl Turns {
     pub(crate) fn start(tasks: &Tasks) -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         let (turns, spent) = Self::of(processors);
-        tasks.spawn(give_back(spent));
+        tasks.spawn(give_back(spent, turns.others.clone()));
         turns
     }
 
     /// `count` turns, and where those come that are spent.
     fn of(count: usize) -> (Self, UnboundedReceiver<OwnedSemaphorePermit>) {
         let (spent, given_back) = unbounded_channel();
-        (Self { free: Arc::new(Semaphore::new(count)), spent }, given_back)
+        (Self { free: Arc::new(Semaphore::new(count)), spent, others: Others::default() }, given_back)
     }
 
     /// Where one task waits for its turns.
     pub(crate) fn place(&self) -> Place {
-        Place { turns: PollSemaphore::new(Arc::clone(&self.free)), spent: self.spent.clone(), stands: false }
+        Place {
+            turns: PollSemaphore::new(Arc::clone(&self.free)),
+            spent: self.spent.clone(),
+            others: self.others.clone(),
+            stands: false,
+        }
     }
 }
 
 /// Gives spent turns back, until nobody is left who could spend any.
-async fn give_back(mut spent: UnboundedReceiver<OwnedSemaphorePermit>) {
+async fn give_back(mut spent: UnboundedReceiver<OwnedSemaphorePermit>, others: Others) {
     let mut turns = Vec::new();
     while spent.recv_many(&mut turns, usize::MAX).await > 0 {
         to_the_end_of_the_queue().await;
+        if others.came() {
+            sleep(PAUSE).await;
+        }
         turns.clear();
     }
 }
@@ -83,6 +121,7 @@ async fn to_the_end_of_the_queue() {
 pub(crate) struct Place {
     turns: PollSemaphore,
     spent: UnboundedSender<OwnedSemaphorePermit>,
+    others: Others,
     /// Whether it has asked for a turn that hasn't come yet.
     stands: bool,
 }
@@ -98,6 +137,7 @@ impl Place {
     ) -> Poll<F::Output> {
         // A turn that was asked for comes even if the connection isn't suspect any more; left alone, it would be nobody's.
         if !suspect && !self.stands {
+            self.others.come();
             return work.poll(cx);
         }
         self.stands = true;

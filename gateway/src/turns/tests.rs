@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::*;
 
@@ -98,12 +98,11 @@ fn turns_do_not_end_when_nobody_gives_them_back() {
     assert!(task.gets_on(true) && task.gets_on(true));
 }
 
-#[tokio::test]
-async fn a_flood_gets_on_a_little_for_each_step_of_a_call() {
-    const STEPS: usize = 100;
-    let (tasks, garbage) = (Tasks::default(), Arc::new(AtomicUsize::new(0)));
+/// Sixty-four suspects, for ever ready, with one turn; and how often they were polled.
+fn flood(tasks: &Tasks) -> (Turns, Arc<AtomicUsize>) {
+    let garbage = Arc::new(AtomicUsize::new(0));
     let (turns, spent) = Turns::of(1);
-    tasks.spawn(give_back(spent));
+    tasks.spawn(give_back(spent, turns.others.clone()));
     for _ in 0..64 {
         let (mut place, garbage, stop) = (turns.place(), Arc::clone(&garbage), tasks.stopping());
         tasks.spawn(async move {
@@ -116,6 +115,14 @@ async fn a_flood_gets_on_a_little_for_each_step_of_a_call() {
             poll_fn(|cx| place.poll(true, work.as_mut(), cx)).await;
         });
     }
+    (turns, garbage)
+}
+
+#[tokio::test]
+async fn a_flood_gets_on_a_little_for_each_step_of_a_call() {
+    const STEPS: usize = 100;
+    let tasks = Tasks::default();
+    let (turns, garbage) = flood(&tasks);
     let (told, heard) = oneshot::channel();
     tasks.spawn(async move {
         let before = garbage.load(Ordering::Relaxed);
@@ -126,6 +133,30 @@ async fn a_flood_gets_on_a_little_for_each_step_of_a_call() {
     });
     let polls = heard.await.unwrap();
     assert!((STEPS / 10..=2 * STEPS).contains(&polls), "{polls} polls of garbage beside {STEPS} steps of a call");
+    drop(turns);
+    assert!(tasks.stop(Duration::from_secs(10)).await, "turns are still waited for");
+}
+
+#[tokio::test]
+async fn a_flood_hardly_gets_on_while_others_are_being_served() {
+    const POLLS: usize = 20;
+    let tasks = Tasks::default();
+    let (turns, garbage) = flood(&tasks);
+    let (told, heard) = oneshot::channel();
+    let mut place = turns.place();
+    tasks.spawn(async move {
+        let begun = Instant::now();
+        let mut work = pin!(async {
+            while garbage.load(Ordering::Relaxed) < POLLS {
+                to_the_end_of_the_queue().await;
+            }
+        });
+        poll_fn(|cx| place.poll(false, work.as_mut(), cx)).await;
+        told.send(begun.elapsed()).unwrap();
+    });
+    let took = tokio::time::timeout(Duration::from_secs(10), heard).await.expect("it got on").unwrap();
+    let (least, pauses) = (POLLS - 2, took.as_millis());
+    assert!(pauses >= least as u128, "{POLLS} polls of garbage within {took:?}");
     drop(turns);
     assert!(tasks.stop(Duration::from_secs(10)).await, "turns are still waited for");
 }
