@@ -1,15 +1,22 @@
 //! One credential of every kind, made, used rightly and used wrongly: for tests that search for them afterwards.
 
+mod api;
+mod upstreams;
+
 use reqwest::Method;
 use serde_json::json;
 
-use crate::{Answer, Browser, Installation, browser, grant, path, unique};
+use crate::{Answer, Browser, Installation, browser, grant, path, unique, upstream};
+
+/// The settings that an installation needs for them: upstreams on this machine, and who signed their certificate.
+pub const SETTINGS: [(&str, &str); 2] = [upstream::ALLOWED, ("PORTAL_UPSTREAM__CA_FILE", api::AUTHORITY)];
 
 /// What each is, and its value.
 pub type Canaries = Vec<(&'static str, String)>;
 
 impl Installation {
-    /// Makes one credential of every kind, and uses each as it is meant and as it isn't.
+    /// Makes one credential of every kind, and uses each as it is meant and as it isn't; and what goes to upstreams and comes
+    /// back. Start with [`SETTINGS`].
     pub async fn canaries(&self) -> Canaries {
         let mut canaries = self.made().await;
         let (admin, name) = (self.admin(), unique("canary"));
@@ -21,6 +28,8 @@ impl Installation {
         for (_, value) in &canaries {
             self.misuse(value).await;
         }
+        canaries.extend(self.assertion_canaries().await);
+        canaries.extend(self.upstream_canaries().await);
         canaries
     }
 

@@ -46,6 +46,7 @@ pub mod raw;
 pub mod rpc;
 pub mod rules;
 mod split;
+pub mod upstream;
 pub mod wait;
 pub mod wire;
 
@@ -62,3 +63,4 @@ pub use partition::{Direction, Partition};
 pub use portal::Portal;
 pub use process::Process;
 pub use split::{Part, Split};
+pub use upstream::Upstream;

@@ -78,6 +78,11 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
     fn read(&self, name: &str) -> String {
         let path: PathBuf = self.output.path().join(name);
         String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()

@@ -4,9 +4,9 @@ use kit::credential::{Kind, Plain};
 use reqwest::Method;
 use serde_json::json;
 use suite::{
-    Answer, Installation, PORTALS, Portal,
+    Answer, Caller, Fleet, Installation, PORTALS, Part, Portal, Upstream, canaries,
     leaks::{find, search},
-    path, raw,
+    path, raw, unique,
 };
 
 /// Uses credentials in every way that there is, right and wrong.
@@ -57,15 +57,32 @@ async fn no_credential_is_in_the_logs_at_trace_level_nor_in_the_data_directory()
     assert!(house.stop().success());
     assert_eq!(search(house.data_dir(), &secrets).1, Vec::<String>::new());
     let log = house.process().stderr();
-    assert!(log.contains("TRACE") || log.contains("DEBUG"), "it doesn't log at trace level");
+    whole(&log);
     assert_eq!(find(log.as_bytes(), &secrets, "the log"), Vec::<String>::new());
     assert_eq!(find(house.process().stdout().as_bytes(), &secrets, "standard output"), Vec::<String>::new());
 }
 
+/// Fails unless a log has everything in it that there was to say: when more lines wait than these, some are dropped.
+fn whole(log: &str) {
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "it doesn't log at trace level");
+    assert!(log.lines().count() < 16_384, "lines may be missing");
+}
+
+/// Calls an upstream whose URL has a key in it. Administrators see the URL; nobody else does.
+async fn keyed(house: &Caller) -> String {
+    let (key, upstream) = (unique("a-key-in-a-url"), Upstream::good());
+    let url = format!("http://{}/graphql?key={key}", upstream.address());
+    let portal = upstream.portal(house, json!({"url": url})).await;
+    house.calling_named(&portal, "Ask").send().await.unwrap();
+    assert!(upstream.requests()[0].contains(&key));
+    key
+}
+
 #[tokio::test]
-async fn credentials_of_every_kind_are_in_no_log_metric_or_error() {
-    let mut house = Installation::start_with(&[("RUST_LOG", "trace")]);
-    let canaries = house.canaries().await;
+async fn credentials_of_every_kind_and_what_upstreams_hear_and_say_are_in_no_log_metric_or_error() {
+    let mut house = Installation::start_with(&[&[("RUST_LOG", "trace")][..], &canaries::SETTINGS].concat());
+    let mut canaries = house.canaries().await;
+    canaries.push(("a key in an upstream's URL", keyed(&house).await));
     let canaries: Vec<(&str, &str)> = canaries.iter().map(|(what, value)| (*what, value.as_str())).collect();
     let mut said = Vec::new();
     for (what, value) in &canaries {
@@ -89,7 +106,39 @@ async fn credentials_of_every_kind_are_in_no_log_metric_or_error() {
     assert_eq!(find(metrics.as_bytes(), &canaries, "the metrics"), Vec::<String>::new());
     assert!(house.stop().success());
     let log = house.process().stderr();
-    assert!(log.contains("TRACE") || log.contains("DEBUG"), "it doesn't log at trace level");
+    whole(&log);
     assert_eq!(find(log.as_bytes(), &canaries, "the log"), Vec::<String>::new());
     assert_eq!(find(house.process().stdout().as_bytes(), &canaries, "standard output"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_goes_through_several_processes_is_in_no_log_or_metric_of_any() {
+    let fleet = Fleet::start(|split| {
+        for (name, value) in canaries::SETTINGS.into_iter().chain([("RUST_LOG", "trace")]) {
+            split.set(name, value);
+        }
+    });
+    let mut canaries = fleet.upstream_canaries().await;
+    canaries.push(("a key in an upstream's URL", keyed(&fleet).await));
+    let portal = fleet.portal_of("{ viewer { id } }").await;
+    let secret = fleet.secret(&portal).await;
+    let ephemeral = fleet.ephemeral(&portal, &secret).await;
+    fleet.call_with(&portal, &ephemeral).await.data();
+    canaries.extend([
+        ("a portal's token", portal.token),
+        ("a secret", secret.value),
+        ("an ephemeral token", ephemeral),
+    ]);
+    canaries.push(("an API access token", fleet.api_token().to_owned()));
+    let canaries: Vec<(&str, &str)> = canaries.iter().map(|(what, value)| (*what, value.as_str())).collect();
+    let mut found = Vec::new();
+    for part in [Part::Token, Part::Portal, Part::Gateway] {
+        let metrics = raw::request("GET /metrics", &[], "");
+        let metrics = raw::exchange(fleet.split.admin_address(part), &metrics).unwrap();
+        found.extend(find(metrics.as_bytes(), &canaries, &format!("the metrics of {part:?}")));
+        let log = fleet.split.process(part).stderr();
+        whole(&log);
+        found.extend(find(log.as_bytes(), &canaries, &format!("the log of {part:?}")));
+    }
+    assert_eq!(found, Vec::<String>::new());
 }

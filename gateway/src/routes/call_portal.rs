@@ -20,8 +20,6 @@ use crate::{
 };
 
 const IGNORED_VARIABLES: HeaderName = HeaderName::from_static("portal-ignored-variables");
-const MOST_NAMED: usize = 20;
-const LONGEST_NAME: usize = 100;
 
 /// Runs one operation of a portal. The order of the checks is spec §2's; the router has answered 405 before.
 pub(crate) async fn call(
@@ -40,29 +38,19 @@ pub(crate) async fn call(
     let request = gateway.request(&arrival, message, CALL_DEADLINE);
     let mut execution = gateway.execution();
     let reply = gateway.call(Realm::Portal, &arrival, execution.execute_portal(request)).await?;
-    let (metadata, ExecutePortalResponse { result_json, ignored_variables }, _) = reply.into_parts();
+    let (metadata, ExecutePortalResponse { result_json, ignored_variables, more_ignored_variables }, _) =
+        reply.into_parts();
     let mut response = reply::raw(&metadata, result_json);
-    if let Some(names) = named(&ignored_variables) {
+    if let Some(names) = named(ignored_variables, more_ignored_variables) {
         response.headers_mut().insert(IGNORED_VARIABLES, names);
     }
     Ok(response)
 }
 
-/// The first names that are fit for a header, and how many there are beside them.
-fn named(ignored: &[String]) -> Option<HeaderValue> {
-    let mut shown: Vec<&str> =
-        ignored.iter().map(String::as_str).filter(|name| is_name(name)).take(MOST_NAMED).collect();
-    let rest = format!("+{}", ignored.len() - shown.len());
-    if shown.len() < ignored.len() {
-        shown.push(&rest);
+/// The names, and how many there are beside them.
+fn named(mut names: Vec<String>, more: u32) -> Option<HeaderValue> {
+    if more > 0 {
+        names.push(format!("+{more}"));
     }
-    if shown.is_empty() { None } else { shown.join(", ").parse().ok() }
-}
-
-/// A name as GraphQL's grammar has it, and of a sensible length.
-fn is_name(name: &str) -> bool {
-    let is_letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
-    name.len() <= LONGEST_NAME
-        && name.bytes().next().is_some_and(is_letter)
-        && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
+    if names.is_empty() { None } else { names.join(", ").parse().ok() }
 }

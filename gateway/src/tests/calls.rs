@@ -186,12 +186,10 @@ async fn ignored_variables_are_named() {
     let world = World::new().await;
     let names = |count: usize| (1..=count).map(|n| format!("v{n}")).collect::<Vec<_>>();
     for (ignored, expected) in [
-        (names(2), Some("v1, v2".to_owned())),
-        (names(20), Some(names(20).join(", "))),
-        (names(23), Some(format!("{}, +3", names(20).join(", ")))),
-        (vec!["a\r\nb".into(), "é".into(), "_ok9".into(), "9no".into(), String::new()], Some("_ok9, +4".to_owned())),
-        (vec!["no-name".into()], Some("+1".to_owned())),
-        (vec![], None),
+        ((names(2), 0), Some("v1, v2".to_owned())),
+        ((names(20), 3), Some(format!("{}, +3", names(20).join(", ")))),
+        ((vec![], 1), Some("+1".to_owned())),
+        ((vec![], 0), None),
     ] {
         world.script.plan(Plan { ignored, result: "{}", ..Plan::default() });
         let response = world.send("POST", CALL, "").await;

@@ -33,7 +33,8 @@ pub(super) struct Plan {
     pub(super) status: Option<Status>,
     pub(super) figures: Vec<(&'static str, &'static str)>,
     pub(super) result: &'static str,
-    pub(super) ignored: Vec<String>,
+    /// Ignored variables: the names, and how many more.
+    pub(super) ignored: (Vec<String>, u32),
     pub(super) total: u32,
     /// What paths name.
     pub(super) place: Place,

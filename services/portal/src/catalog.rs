@@ -38,6 +38,9 @@ pub(crate) const FOLLOW: Duration = Duration::from_millis(500);
 /// Bytes of documents that portals are kept for.
 const MOST_KEPT: u64 = 16 << 20;
 
+/// Portals whose permits are kept: more than whose documents are, the shortest of which count 1 KiB.
+const MOST_PLACES: u64 = 2 * (MOST_KEPT >> 10);
+
 /// A portal that is ready to be called.
 #[derive(Debug)]
 pub(crate) struct Callable {
@@ -59,6 +62,9 @@ pub(crate) struct Callable {
 #[derive(Debug)]
 pub(crate) struct Catalog {
     kept: Cache<PortalId, (u64, Arc<Callable>)>,
+    /// The permits of each portal. Beside what is kept, so that calls under way count on when it is read anew, and calls that
+    /// find nothing kept count together.
+    places: Cache<PortalId, Arc<Semaphore>>,
     generation: AtomicU64,
     /// The change counter when last looked at.
     seen: AtomicI64,
@@ -75,7 +81,7 @@ impl Catalog {
         let kept = Cache::builder().weigher(weight).max_capacity(MOST_KEPT).build();
         let in_flight = usize::try_from(in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (generation, seen, until) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU64::new(0));
-        Self { kept, generation, seen, until, ambient, in_flight }
+        Self { kept, places: Cache::new(MOST_PLACES), generation, seen, until, ambient, in_flight }
     }
 
     /// The open portal of that id.
@@ -87,20 +93,17 @@ impl Catalog {
         compiler: &Compiler,
     ) -> Result<Option<Arc<Callable>>, DbErr> {
         let (generation, counts) = self.generation();
-        let before = self.kept.get(&id);
-        if let Some((kept_in, callable)) = &before
+        if let Some((kept_in, callable)) = self.kept.get(&id)
             && counts
-            && *kept_in == generation
+            && kept_in == generation
         {
-            return Ok(Some(Arc::clone(callable)));
+            return Ok(Some(callable));
         }
         let Some((portal, organization)) = in_time(store.find_portal_with_organization(id)).await? else {
             return Ok(None);
         };
         let Some(target) = targets.find(portal.upstream, (generation, counts), store).await? else { return Ok(None) };
-        // Calls that are under way count on.
-        let in_flight = before.map(|(_, old)| Arc::clone(&old.in_flight));
-        let in_flight = in_flight.unwrap_or_else(|| Arc::new(Semaphore::new(self.in_flight)));
+        let in_flight = self.places.get_with(id, || Arc::new(Semaphore::new(self.in_flight)));
         let callable = Arc::new(Callable::new(organization, portal, target, in_flight, compiler));
         self.kept.insert(id, (generation, Arc::clone(&callable)));
         Ok(Some(callable))

@@ -9,6 +9,7 @@ mod coerce;
 mod document;
 mod embedded;
 mod finding;
+mod one_of;
 mod operation;
 mod schema;
 mod shape;

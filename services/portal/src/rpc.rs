@@ -18,6 +18,7 @@ mod get_organization;
 mod get_portal;
 mod get_portal_version;
 mod get_upstream;
+mod ignored;
 mod list_organizations;
 mod list_portal_versions;
 mod list_portals;

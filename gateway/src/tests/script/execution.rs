@@ -17,7 +17,8 @@ impl ExecutionService for Script {
     ) -> Result<Response<ExecutePortalResponse>, Status> {
         let reply = |plan: &Plan| ExecutePortalResponse {
             result_json: Bytes::from_static(plan.result.as_bytes()),
-            ignored_variables: plan.ignored.clone(),
+            ignored_variables: plan.ignored.0.clone(),
+            more_ignored_variables: plan.ignored.1,
         };
         self.answer(request, reply).await
     }

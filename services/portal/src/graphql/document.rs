@@ -15,6 +15,7 @@ use serde_json::{Map, Number, Value};
 use super::{
     Schema, bounds,
     finding::Finding,
+    one_of,
     operation::{self, Kind, Operation, Ready, Runnable, Unselected, Variable},
     warn,
 };
@@ -87,6 +88,7 @@ impl Document {
                 faults.partial
             }
         };
+        one_of::check(&document, schema, &mut findings);
         findings.extend(refuse_operations(syntax));
         if !findings.is_empty() {
             return Err(findings);

@@ -6,7 +6,7 @@ use apollo_compiler::{
 };
 
 /// A sentence about a place in a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Finding {
     /// The sentence.
     pub(crate) message: String,

@@ -13,6 +13,7 @@ use serde_json::json;
 use tonic::{Request, metadata::MetadataMap};
 use uuid::Uuid;
 
+use super::ignored;
 use crate::{
     catalog::Callable,
     error::Error,
@@ -69,7 +70,8 @@ pub(super) async fn handle(
             service.run_remotely(&callable.target, call).await?
         }
     };
-    Ok(ExecutePortalResponse { result_json, ignored_variables: coerced.ignored })
+    let (ignored_variables, more_ignored_variables) = ignored::told(coerced.ignored);
+    Ok(ExecutePortalResponse { result_json, ignored_variables, more_ignored_variables })
 }
 
 impl Parts {

@@ -26,6 +26,18 @@ async fn variables_are_fitted_and_what_is_not_declared_is_named() {
 }
 
 #[tokio::test]
+async fn however_many_variables_are_not_declared_the_answer_stays_short() {
+    everywhere(async |world| {
+        world.create(|_| {}).await.unwrap();
+        let undeclared: String = (0..20_000).map(|n| format!(",\"v{n:05}\":0,\"é{n}\":0")).collect();
+        let reply = world.call(&format!("{{\"name\":\"x\"{undeclared}}}")).await.unwrap().into_inner();
+        let named: Vec<String> = (0..20).map(|n| format!("v{n:05}")).collect();
+        assert_eq!((reply.ignored_variables, reply.more_ignored_variables), (named, 39_980));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn strict_portals_refuse_what_is_not_declared() {
     everywhere(async |world| {
         world.create(|portal| portal.strict_variables = true).await.unwrap();
@@ -115,6 +127,25 @@ async fn a_portal_takes_no_more_calls_at_once_than_it_may_and_gives_up_on_a_sile
             assert_eq!([first.as_str(), second.as_str()], ["upstream_timeout", "portal_busy"]);
             world.echo.silent.store(false, Ordering::SeqCst);
             world.call(GOOD).await.unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_calls_of_a_portal_share_its_places_when_they_come_together() {
+    everywhere_with(
+        |config| {
+            config.limits.in_flight_per_portal = 1;
+            config.upstream.timeout = Duration::from_millis(300);
+        },
+        async |world| {
+            world.create(|_| {}).await.unwrap();
+            world.echo.silent.store(true, Ordering::SeqCst);
+            let (a, b, c) = tokio::join!(world.refused(GOOD), world.refused(GOOD), world.refused(GOOD));
+            let mut reasons = [a, b, c];
+            reasons.sort_unstable();
+            assert_eq!(reasons, ["portal_busy", "portal_busy", "upstream_timeout"]);
         },
     )
     .await;

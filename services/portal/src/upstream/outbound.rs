@@ -106,11 +106,23 @@ struct Timing {
     outcome: &'static str,
 }
 
+impl Timing {
+    fn begin() -> Self {
+        in_flight().increment(1.0);
+        Self { begun: Instant::now(), outcome: "canceled" }
+    }
+}
+
 impl Drop for Timing {
     fn drop(&mut self) {
+        in_flight().decrement(1.0);
         let took = self.begun.elapsed();
         metrics::histogram!("portals_upstream_duration_seconds", "outcome" => self.outcome).record(took);
     }
+}
+
+fn in_flight() -> metrics::Gauge {
+    metrics::gauge!("portals_upstream_calls_in_flight")
 }
 
 /// The one way out.
@@ -176,7 +188,7 @@ impl Outbound {
 
     /// Asks and reads the answer in the time that there is.
     async fn exchange(&self, to: &Destination, call: Call<'_>) -> Result<Bytes, Failure> {
-        let mut timing = Timing { begun: Instant::now(), outcome: "canceled" };
+        let mut timing = Timing::begin();
         let patience = to.timeout.unwrap_or(self.patience).min(self.patience);
         let span = tracing::info_span!("upstream", upstream = %to.id.0);
         let outcome = tokio::time::timeout(patience, self.ask(to, call)).instrument(span).await;

@@ -64,6 +64,16 @@ fn every_fault_is_found_with_its_place() {
 }
 
 #[test]
+fn an_object_of_which_one_field_is_wanted_must_have_one() {
+    let schema = Schema::parse("type Query { a(by: By): Int } input By @oneOf { id: ID  at: Int }").unwrap();
+    let compile = |text| Document::compile(text, &schema, &|_| Ok(Runnable::Remote));
+    compile("{ a(by: {id: 1}) }").unwrap();
+    let found = compile("{ a(by: {id: 1, at: 1}) nope }").unwrap_err();
+    assert!(found.iter().any(|finding| finding.message.contains("`By` must have exactly one field")), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
 fn all_findings_are_listed_and_not_only_the_first() {
     let found = messages("{ a b build { c } }");
     for field in ["`a`", "`b`", "`c`"] {

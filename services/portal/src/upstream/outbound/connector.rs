@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
+use tokio::task::coop;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
@@ -35,6 +36,13 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// How long a connection is silent before TCP asks whether the other end is there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What may be read for one of the 128 units that a task has in its turn on a thread. To the runtime a read is one unit, however
+/// much it brings, and an upstream may send 64 KiB of interim responses in each, which are parsed and dropped without an end:
+/// turns of seconds, in which nobody else gets the thread.
+const BYTES_A_UNIT: usize = 1 << 10;
+/// What a read takes at most. A task that never had enough would never read.
+const MOST_UNITS: usize = 64;
 
 /// Dials, over TLS where the URL says so.
 #[derive(Clone)]
@@ -138,6 +146,9 @@ impl Connection for Stream {
 
 impl Read for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        for _ in 0..MOST_UNITS.min(buf.remaining() / BYTES_A_UNIT) {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
