@@ -4,14 +4,16 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "portals/token/v1/token.proto",
+    "portals/audit/v1/audit.proto",
     "portals/credential/v1/credential.proto",
     "portals/directory/v1/directory.proto",
     "portals/directory/v1/operator.proto",
     "portals/directory/v1/session.proto",
     "portals/registry/v1/registry.proto",
     "portals/execution/v1/execution.proto",
+    "portals/pipelines/v1/pipelines.proto",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "Cargo says where to write in the environment")]

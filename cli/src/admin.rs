@@ -51,6 +51,8 @@ enum Command {
     CreateOrganization(organizations::Create),
     /// Make a user a member of an organization, or change a member's role.
     AddMember(organizations::AddMember),
+    /// Let an organization be managed from anywhere again, where its administrators have locked themselves out.
+    ClearAllowedAddresses(organizations::ClearAllowedAddresses),
     /// Make an API access token, and print it.
     CreateApiToken(api_tokens::Create),
     /// Put a new root key in the place of the one in use, or remove the old one. Nobody notices.
@@ -72,6 +74,7 @@ pub(crate) async fn run(admin: Admin, environment: Environment) -> Result<(), Fa
         Command::ResetPassword(reset) => reset.run(&mut operator).await,
         Command::CreateOrganization(create) => create.run(&mut operator).await,
         Command::AddMember(add) => add.run(&mut operator).await,
+        Command::ClearAllowedAddresses(clear) => clear.run(&mut operator).await,
         Command::CreateApiToken(create) => create.run(&mut operator).await,
         // Done above: it needs no running services.
         Command::RotateKey(_) => Ok(()),

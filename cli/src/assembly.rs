@@ -10,10 +10,10 @@ use kit::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tonic::transport::Endpoint;
+use tonic::{service::Routes, transport::Endpoint};
 
 use crate::{
-    built_in::{BuiltIn, Directory},
+    built_in::{BuiltIn, Directory, Gatekeeper},
     failure::Failure,
     roles::Roles,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Parts {
     pub(crate) token: Option<token::Service>,
     pub(crate) portal: Option<portal::Service>,
     pub(crate) pipelines: Option<pipelines::Api>,
+    /// The RPCs of the pipelines, which are served with the portal service's.
+    pub(crate) pipelines_rpc: Option<pipelines::Service>,
     pub(crate) gateway: Option<gateway::Gateway>,
 }
 
@@ -149,7 +151,10 @@ impl Parts {
         let pipelines = pipelines::Api::new(database, directory, ambient.clone(), settings);
         let built_in = Arc::new(BuiltIn(pipelines.clone()));
         let opened = portal::Service::open(config.clone(), ambient.clone(), token, built_in, tasks).await;
-        self.portal = Some(opened.map_err(|error| Failure::because("can't start", error))?);
+        let portal = opened.map_err(|error| Failure::because("can't start", error))?;
+        let gatekeeper = Arc::new(Gatekeeper(portal.clone()));
+        self.pipelines_rpc = Some(pipelines::Service::new(&pipelines, gatekeeper, config.service_key.clone()));
+        self.portal = Some(portal);
         self.pipelines = Some(pipelines);
         Ok(())
     }
@@ -165,9 +170,9 @@ impl Parts {
             addresses.token_grpc = Some(served.map_err(failed)?.address);
         }
         if let (Some(service), Some(config)) = (&self.portal, &roles.portal) {
-            let names = &portal::Service::NAMES;
-            let served =
-                Served::start(tasks, &config.grpc_listen, service.routes(), names, contracts::DESCRIPTORS).await;
+            let names = [&portal::Service::NAMES[..], &[pipelines::Service::NAME]].concat();
+            let routes = self.portal_routes(service);
+            let served = Served::start(tasks, &config.grpc_listen, routes, &names, contracts::DESCRIPTORS).await;
             addresses.portal_grpc = Some(served.map_err(failed)?.address);
         }
         Ok(addresses)
@@ -187,9 +192,14 @@ impl Parts {
         }
     }
 
+    /// The RPCs of the portal service, and those that are served with them.
+    fn portal_routes(&self, portal: &portal::Service) -> Routes {
+        self.pipelines_rpc.iter().fold(portal.routes(), |routes, pipelines| pipelines.add_to(routes))
+    }
+
     fn portal_peer(&self, url: Option<&str>) -> Result<Peer, Failure> {
         match (&self.portal, url) {
-            (Some(service), None) => Ok(Peer::local(Layered::new(service.routes().prepare()))),
+            (Some(service), None) => Ok(Peer::local(Layered::new(self.portal_routes(service).prepare()))),
             (_, url) => remote(url, "portal"),
         }
     }

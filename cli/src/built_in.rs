@@ -1,14 +1,18 @@
 //! The built-in API as the portal service sees it: the one place that knows both.
 
 mod directory;
+mod gatekeeper;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kit::audit::{Origin, Question, Read, Recorded};
 use portal::graphql;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 pub(crate) use directory::Directory;
+pub(crate) use gatekeeper::Gatekeeper;
 
 /// The pipelines API as an upstream in this process.
 pub(crate) struct BuiltIn(pub(crate) pipelines::Api);
@@ -35,18 +39,26 @@ impl graphql::Embedded for BuiltIn {
         document: &str,
         operation: Option<&str>,
         variables: Map<String, Value>,
-        viewer: graphql::Viewer,
+        (viewer, origin): (graphql::Viewer, Origin),
     ) -> graphql::Answer {
-        let answer = self.0.query(document, operation, variables, convert(viewer)).await;
+        let answer = self.0.query(document, operation, variables, (convert(viewer), origin)).await;
         let pipelines::Answer { json, executed, requested, actual } = answer;
         graphql::Answer { json, executed, requested_complexity: requested, actual_complexity: actual }
+    }
+
+    async fn audit_events(&self, question: &Question) -> Read<(Vec<Recorded>, bool)> {
+        self.0.audit_events(question).await
+    }
+
+    async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>> {
+        self.0.audit_event(organization, event).await
     }
 }
 
 #[async_trait::async_trait]
 impl graphql::Prepared for Ready {
-    async fn run(&self, variables: Map<String, Value>, viewer: graphql::Viewer) -> Bytes {
-        self.api.execute(&self.document, variables, convert(viewer)).await
+    async fn run(&self, variables: Map<String, Value>, (viewer, origin): (graphql::Viewer, Origin)) -> Bytes {
+        self.api.execute(&self.document, variables, (convert(viewer), origin)).await
     }
 }
 

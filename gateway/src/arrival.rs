@@ -46,6 +46,13 @@ impl Arrival {
         request
     }
 
+    /// An RPC that belongs to a request that was counted by one before it.
+    pub(crate) fn further_rpc<T>(&self, message: T, key: &ServiceKey, deadline: Duration) -> tonic::Request<T> {
+        let mut request = Caller { is_counted: true, ..self.caller.clone() }.onward(message, key);
+        request.set_timeout(deadline);
+        request
+    }
+
     /// The 401 of this request.
     pub(crate) fn challenge(&self, realm: Realm) -> Error {
         Error::Unauthenticated(Challenge { realm, presented: self.presented })
@@ -81,6 +88,7 @@ impl FromRequestParts<Gateway> for Arrival {
             client_agent: text(headers, &header::USER_AGENT)
                 .and_then(|agent| agent.get(..MOST_AGENT_BYTES.min(agent.len()))?.parse().ok()),
             is_service: false,
+            is_counted: false,
         };
         Ok(Self { caller, presented: headers.contains_key(header::AUTHORIZATION) })
     }

@@ -4,12 +4,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::Router;
 use contracts::{
+    audit::v1::audit_service_client::AuditServiceClient,
     credential::v1::credential_service_client::CredentialServiceClient,
     directory::v1::{
         GetApiTokenRequest, directory_service_client::DirectoryServiceClient,
         session_service_client::SessionServiceClient,
     },
     execution::v1::execution_service_client::ExecutionServiceClient,
+    pipelines::v1::pipelines_service_client::PipelinesServiceClient,
     registry::v1::registry_service_client::RegistryServiceClient,
     token::v1::token_service_client::TokenServiceClient,
 };
@@ -54,7 +56,9 @@ struct Inner {
     directory: DirectoryServiceClient<Peer>,
     sessions: SessionServiceClient<Peer>,
     registry: RegistryServiceClient<Peer>,
+    audit: AuditServiceClient<Peer>,
     execution: ExecutionServiceClient<Peer>,
+    pipelines: PipelinesServiceClient<Peer>,
     in_flight: Semaphore,
 }
 
@@ -73,7 +77,9 @@ impl Gateway {
             token,
             // A page of a hundred portals with large documents is more than tonic's usual 4 MiB.
             registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
+            audit: AuditServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             execution: ExecutionServiceClient::new(portal.clone()).max_decoding_message_size(MOST_RESULT_BYTES),
+            pipelines: PipelinesServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             portal,
             in_flight,
             config,
@@ -129,13 +135,24 @@ impl Gateway {
         self.0.registry.clone()
     }
 
+    /// The trails of all owners.
+    pub(crate) fn audit(&self) -> AuditServiceClient<Peer> {
+        self.0.audit.clone()
+    }
+
     pub(crate) fn execution(&self) -> ExecutionServiceClient<Peer> {
         self.0.execution.clone()
     }
 
+    pub(crate) fn pipelines(&self) -> PipelinesServiceClient<Peer> {
+        self.0.pipelines.clone()
+    }
+
     /// The service that has the RPC at `path`.
     pub(crate) fn peer_of(&self, path: &str) -> Peer {
-        if path.starts_with("/portals.registry.") { self.0.portal.clone() } else { self.0.token.clone() }
+        let packages = ["/portals.audit.", "/portals.pipelines.", "/portals.registry."];
+        let of_portals = packages.iter().any(|package| path.starts_with(package));
+        if of_portals { self.0.portal.clone() } else { self.0.token.clone() }
     }
 
     /// The bounds of a portal call's body.
@@ -183,6 +200,11 @@ impl Gateway {
     /// A request of an RPC on the client's behalf.
     pub(crate) fn request<T>(&self, arrival: &Arrival, message: T, deadline: Duration) -> tonic::Request<T> {
         arrival.rpc(message, &self.config().service_key, deadline)
+    }
+
+    /// The same where one before it was counted for the client's.
+    pub(crate) fn further_request<T>(&self, arrival: &Arrival, message: T) -> tonic::Request<T> {
+        arrival.further_rpc(message, &self.config().service_key, DEADLINE)
     }
 
     /// A request of an RPC for which the gateway's own key is enough: the client's credential is nothing to its service.

@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod console;
 mod cors;
+mod csv;
 mod error;
 mod forward;
 mod gateway;

@@ -91,6 +91,26 @@ impl Members {
         }
     }
 
+    /// An object that may be absent, or null for none.
+    pub(crate) fn nullable_object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.take(name)? {
+            Value::Object(members) => Some(members),
+            Value::Null => None,
+            _ => self.refuse(name, "must be an object or null"),
+        }
+    }
+
+    /// Names and texts: an object that may be absent, or null for none. Numbers and booleans become texts.
+    pub(crate) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
+        let members = self.nullable_object(name).unwrap_or_default().into_iter();
+        let pair = |(key, value): (String, Value)| match value {
+            Value::String(text) => Some((key, text)),
+            Value::Number(_) | Value::Bool(_) => Some((key, value.to_string())),
+            _ => self.refuse(&format!("{name}.{key}"), "must be a string, a number or a boolean"),
+        };
+        members.filter_map(pair).collect()
+    }
+
     /// Refuses the member `name`, if it is given, unless it is `same`.
     pub(crate) fn forbid_unless(&mut self, name: &str, same: &Value, why: &str) {
         if self.take(name).is_some_and(|value| value != *same) {

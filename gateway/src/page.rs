@@ -28,7 +28,7 @@ impl Page {
         Ok(Self { number, size })
     }
 
-    /// This page of a list at `url` that has `total` entries, with its `Link` header.
+    /// This page of a list at `url`, which may have a query already, that has `total` entries, with its `Link` header.
     pub(crate) fn reply(self, metadata: &MetadataMap, url: &str, total: u32, entries: &impl Serialize) -> Response {
         let mut response = reply::json(StatusCode::OK, metadata, entries);
         response.headers_mut().extend(self.links(url, total).map(|links| (header::LINK, links)));
@@ -40,7 +40,8 @@ impl Page {
         let last = total.div_ceil(self.size).max(1);
         let mut links = Vec::new();
         let mut link = |page: u32, relation: &str| {
-            links.push(format!("<{url}?page={page}&per_page={}>; rel=\"{relation}\"", self.size));
+            let more = if url.contains('?') { '&' } else { '?' };
+            links.push(format!("<{url}{more}page={page}&per_page={}>; rel=\"{relation}\"", self.size));
         };
         if self.number > 1 {
             link(1, "first");
@@ -86,6 +87,12 @@ mod tests {
         for bad in ["page=", "page=x", "page=-1", "page=%2B1", "per_page=1.5", "page=99999999999"] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn links_keep_the_query_of_the_list() {
+        let header = Page { number: 1, size: 10 }.links("http://p/l?state%5B%5D=a", 11).unwrap();
+        assert!(header.to_str().unwrap().starts_with("<http://p/l?state%5B%5D=a&page=2&per_page=10>; rel=\"next\","));
     }
 
     #[test]

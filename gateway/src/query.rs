@@ -27,6 +27,30 @@ pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
+/// The values of the parameter `name`, which may be given as `name[]` too. Blank ones say nothing.
+pub(crate) fn parameters(query: Option<&str>, name: &str) -> Vec<String> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let named = pairs.filter(|(key, _)| key.strip_suffix("[]").unwrap_or(key) == name);
+    named.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()).collect()
+}
+
+/// The entries of the parameter `name`, each given as `name[key]`.
+pub(crate) fn entries(query: Option<&str>, name: &str) -> Vec<(String, String)> {
+    let key = |text: &str| Some(text.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let named = pairs.filter_map(|(text, value)| Some((key(&text)?, value.into_owned())));
+    named.filter(|(key, _)| !key.is_empty()).collect()
+}
+
+/// `url` with all parameters of `query` that don't say which page is meant.
+pub(crate) fn narrowed(url: String, query: Option<&str>) -> String {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    rest.extend_pairs(pairs.filter(|(key, _)| !["page", "per_page"].contains(&key.as_ref())));
+    let rest = rest.finish();
+    if rest.is_empty() { url } else { format!("{url}?{rest}") }
+}
+
 /// Whether the parameter `name` says `yes`. Absent is no; anything else than `yes` and `no` is refused.
 pub(crate) fn choice(
     query: Option<&str>,
@@ -110,6 +134,23 @@ mod tests {
         assert_eq!(redacted(&format!("/a/{TOKEN}/b")), "/a/(redacted)/b");
         assert_eq!(redacted(&format!("/%62{}", &TOKEN[1..])), "/(redacted)");
         assert_eq!(redacted("/a//b/"), "/a//b/");
+    }
+
+    #[test]
+    fn lists_and_entries_are_read_from_brackets() {
+        let query = Some("state=a&state[]=b&state%5B%5D=c&state[]=&states=d&m[k]=1&m[]=2&m[a[b]]=&m=3");
+        assert_eq!(parameters(query, "state"), ["a", "b", "c"]);
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(entries(query, "m"), [pair("k", "1"), pair("a[b]", "")]);
+        assert!(parameters(None, "state").is_empty() && entries(None, "m").is_empty());
+    }
+
+    #[test]
+    fn the_next_page_is_one_of_the_same_list() {
+        let url = || "http://p/l".to_owned();
+        assert_eq!(narrowed(url(), Some("page=2&per_page=3")), "http://p/l");
+        assert_eq!(narrowed(url(), Some("page=2&a[]=1>, <x&b=+")), "http://p/l?a%5B%5D=1%3E%2C+%3Cx&b=+");
+        assert_eq!(narrowed(url(), None), "http://p/l");
     }
 
     #[test]

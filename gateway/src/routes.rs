@@ -4,6 +4,8 @@ mod access_token;
 mod api_access_tokens;
 mod api_settings;
 mod assertion_keys;
+mod audit_events;
+mod builds;
 mod call_portal;
 mod codes;
 mod console;
@@ -15,7 +17,9 @@ mod grpc_web;
 mod live_tokens;
 mod members;
 mod organizations;
+mod pipelines;
 mod portals;
+mod rate_limit;
 mod resolve;
 mod rest;
 mod root;
@@ -29,7 +33,7 @@ mod versions;
 
 use axum::{
     Router,
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, delete, get, post, put},
 };
 use tower::layer::layer_fn;
 
@@ -47,14 +51,26 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         .at("/v1", post(execute_query::execute))
         .at("/v2/access-token", get(access_token::show).delete(access_token::revoke))
         .at("/v2/user", get(user::show))
+        .at("/v2/builds", get(builds::list_all))
         .at("/v2/organizations", get(organizations::list))
         .at("/v2/organizations/{org}", get(organizations::show))
         .at("/v2/organizations/{org}/api-access-tokens", get(api_access_tokens::list))
         .at("/v2/organizations/{org}/api-access-tokens.csv", get(api_access_tokens::export))
         .at("/v2/organizations/{org}/api-access-tokens/{uuid}", delete(api_access_tokens::remove))
         .at("/v2/organizations/{org}/api-settings", get(api_settings::show).patch(api_settings::update))
+        .at("/v2/organizations/{org}/audit_events", get(audit_events::list))
+        .at("/v2/organizations/{org}/audit_events.csv", get(audit_events::export_csv))
+        .at("/v2/organizations/{org}/audit_events.ndjson", get(audit_events::export_lines))
+        .at("/v2/organizations/{org}/audit_events/{uuid}", get(audit_events::show))
+        .at("/v2/organizations/{org}/builds", get(builds::list_of_organization))
         .at("/v2/organizations/{org}/members", get(members::list).post(members::create))
         .at("/v2/organizations/{org}/members/{uuid}", get(members::show).patch(members::update).delete(members::delete))
+        .at("/v2/organizations/{org}/pipelines", get(pipelines::list))
+        .at("/v2/organizations/{org}/pipelines/{slug}", get(pipelines::show))
+        .at("/v2/organizations/{org}/pipelines/{slug}/builds", get(builds::list).post(builds::create))
+        .at("/v2/organizations/{org}/pipelines/{slug}/builds/{number}", get(builds::show).patch(builds::report))
+        .at("/v2/organizations/{org}/pipelines/{slug}/builds/{number}/cancel", put(builds::cancel))
+        .at("/v2/organizations/{org}/pipelines/{slug}/builds/{number}/rebuild", put(builds::rebuild))
         .at("/v2/organizations/{org}/portals", get(portals::list).post(portals::create))
         .at("/v2/organizations/{org}/portals/{slug}", get(portals::show).put(portals::update).delete(portals::delete))
         .at(
@@ -75,6 +91,7 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         .at("/v2/organizations/{org}/portals/{slug}/versions", get(versions::list))
         .at("/v2/organizations/{org}/portals/{slug}/versions/{number}", get(versions::show))
         .at("/v2/organizations/{org}/portals/{slug}/versions/{number}/restore", post(versions::restore))
+        .at("/v2/organizations/{org}/rate_limit", get(rate_limit::show))
         .at("/v2/organizations/{org}/upstreams", get(upstreams::list).post(upstreams::create))
         .at(
             "/v2/organizations/{org}/upstreams/{slug}",

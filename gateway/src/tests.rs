@@ -1,6 +1,8 @@
 //! The public API over real sockets, with scripted services behind it.
 
 mod assertion_keys;
+mod audit_events;
+mod builds;
 mod calls;
 mod codes;
 mod connections;
@@ -14,6 +16,7 @@ mod grpc_web;
 mod log;
 mod rest;
 mod script;
+mod settings;
 mod sign_in;
 mod token_refusals;
 mod tokens;

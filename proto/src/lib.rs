@@ -30,6 +30,9 @@ package!(
     /// `portals.token`: credentials.
     token, "portals.token.v1");
 package!(
+    /// `portals.audit`: what happened.
+    audit, "portals.audit.v1");
+package!(
     /// `portals.credential`: the credentials of portals.
     credential, "portals.credential.v1");
 package!(
@@ -41,3 +44,6 @@ package!(
 package!(
     /// `portals.execution`: running what is stored.
     execution, "portals.execution.v1");
+package!(
+    /// `portals.pipelines`: the built-in API's pipelines and builds.
+    pipelines, "portals.pipelines.v1");

@@ -12,7 +12,7 @@ use std::{env, io::Write, sync::Arc};
 
 use async_graphql::{EmptyMutation, EmptySubscription, ID, Object, Request, Schema, SimpleObject};
 use axum::{Json, Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::post};
-use kit::{ambient::Ambient, db::Database};
+use kit::{ambient::Ambient, audit::Origin, db::Database};
 use pipelines::{Api, Migrator, Nobody, Organization, Settings, Viewer};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Map, Value};
@@ -106,7 +106,7 @@ async fn graphql(State(shared): State<Arc<Shared>>, Json(mut body): Json<Map<Str
         _ => Map::new(),
     };
     let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
-    let answer = shared.api.query(query, None, variables, shared.viewer.clone()).await;
+    let answer = shared.api.query(query, None, variables, (shared.viewer.clone(), Origin::default())).await;
     ([(CONTENT_TYPE, "application/json")], answer.json)
 }
 

@@ -43,8 +43,10 @@ fn takes(rpc: &Rpc) -> Option<Takes> {
         ("portals.directory.v1.SessionService", _) => Takes::Session,
         ("portals.execution.v1.ExecutionService", "ExecutePortal") => Takes::PortalToken,
         (
-            "portals.credential.v1.CredentialService"
+            "portals.audit.v1.AuditService"
+            | "portals.credential.v1.CredentialService"
             | "portals.directory.v1.DirectoryService"
+            | "portals.pipelines.v1.PipelinesService"
             | "portals.registry.v1.RegistryService"
             | "portals.execution.v1.ExecutionService",
             _,
@@ -64,7 +66,8 @@ fn rpcs() -> Vec<(Rpc, Takes)> {
 }
 
 async fn channel(house: &Installation, path: &str) -> Channel {
-    let portal = ["/portals.registry.", "/portals.execution."].iter().any(|package| path.starts_with(package));
+    let packages = ["/portals.audit.", "/portals.execution.", "/portals.pipelines.", "/portals.registry."];
+    let portal = packages.iter().any(|package| path.starts_with(package));
     let url = house.bootstrap().text(if portal { "portal_grpc" } else { "token_grpc" }).to_owned();
     Channel::from_shared(url).unwrap().connect().await.unwrap()
 }

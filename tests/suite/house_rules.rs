@@ -50,7 +50,13 @@ fn every_error_code_is_documented() {
 
 #[test]
 fn every_reason_of_the_contracts_is_documented() {
-    let packages = ["token/v1/token", "credential/v1/credential", "registry/v1/registry", "execution/v1/execution"];
+    let packages = [
+        "token/v1/token",
+        "audit/v1/audit",
+        "credential/v1/credential",
+        "registry/v1/registry",
+        "execution/v1/execution",
+    ];
     let people = ["directory/v1/directory", "directory/v1/operator", "directory/v1/session"];
     let contracts = packages.iter().chain(&people).map(|name| read(&format!("proto/portals/{name}.proto")));
     let contracts: String = contracts.collect();

@@ -179,6 +179,11 @@ fn foreign_routes(of: &Tenant) -> Vec<(Method, String, Option<Value>)> {
         (Method::GET, format!("{organization}/api-access-tokens.csv"), None),
         (Method::GET, format!("{organization}/api-settings"), None),
         (Method::PATCH, format!("{organization}/api-settings"), Some(json!({"revoke_inactive_tokens_after_days": 30}))),
+        (Method::PATCH, format!("{organization}/api-settings"), Some(json!({"portal_requests_per_minute": 1}))),
+        (Method::GET, format!("{organization}/audit_events"), None),
+        (Method::GET, format!("{organization}/audit_events.csv"), None),
+        (Method::GET, format!("{organization}/audit_events.ndjson"), None),
+        (Method::GET, format!("{organization}/rate_limit"), None),
     ];
     for portal in &of.portals {
         routes.extend([

@@ -123,8 +123,15 @@ async fn the_examples_of_the_management_api_work_as_they_stand() {
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{said}\n{wrong}", output.status);
     assert!(!said.contains("\"code\":") && !wrong.contains("curl: ("), "{said}\n{wrong}");
-    for part in ["\"valid\":true", "+++ version 2", "\"version\":3", "\"slug\":\"copy-of-main-builds\"", "\"secret\":"]
-    {
+    for part in [
+        "\"valid\":true",
+        "+++ version 2",
+        "\"version\":3",
+        "\"slug\":\"copy-of-main-builds\"",
+        "\"secret\":",
+        "\"state\":\"passed\"",
+        "\"rebuilt_from\":{",
+    ] {
         assert!(said.contains(part), "nothing of {part}: {said}");
     }
 }

@@ -1,7 +1,11 @@
 //! Organizations and who belongs to them.
 
 use clap::{Args, ValueEnum};
-use contracts::{directory::v1::SetMembershipRequest, registry::v1::CreateOrganizationRequest, token::v1 as wire};
+use contracts::{
+    directory::v1::{ClearAllowedAddressesRequest, SetMembershipRequest},
+    registry::v1::CreateOrganizationRequest,
+    token::v1 as wire,
+};
 
 use super::{
     answer,
@@ -35,6 +39,14 @@ pub(super) struct AddMember {
     role: Role,
 }
 
+/// An organization whose list of addresses goes.
+#[derive(Args, Debug)]
+pub(super) struct ClearAllowedAddresses {
+    /// The organization's slug.
+    #[arg(long, value_name = "SLUG")]
+    organization: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Role {
     Admin,
@@ -66,6 +78,19 @@ impl AddMember {
         let set = operator.token.set_membership(request).await;
         operator.answered(Part::Token, set)?;
         tell(&format!("{email} is {word} of {slug}."));
+        Ok(())
+    }
+}
+
+impl ClearAllowedAddresses {
+    /// Takes the list away.
+    pub(super) async fn run(self, operator: &mut Operator) -> Result<(), Failure> {
+        let Self { organization: slug } = self;
+        let organization_uuid = operator.organization(&slug).await?.to_string();
+        let request = operator.request(ClearAllowedAddressesRequest { organization_uuid });
+        let cleared = operator.token.clear_allowed_addresses(request).await;
+        operator.answered(Part::Token, cleared)?;
+        tell(&format!("{slug} can be managed from anywhere."));
         Ok(())
     }
 }

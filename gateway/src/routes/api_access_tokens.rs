@@ -1,12 +1,10 @@
 //! `/v2/organizations/{org}/api-access-tokens`, also as CSV: which tokens reach an organization.
 
-mod csv;
-
 use super::{
     form::{Names, missing, names, rfc3339, rfc3339_or_null, uuid_or_nil},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{csv, error::Error, reply};
 use axum::response::Response;
 use contracts::directory::v1::{
     ApiToken, ExportApiTokensRequest, ListApiTokensRequest, ListApiTokensResponse, RemoveApiTokenOrganizationRequest,

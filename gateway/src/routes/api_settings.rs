@@ -1,8 +1,14 @@
-//! `/v2/organizations/{org}/api-settings`: what an organization asks of API access tokens.
+//! `/v2/organizations/{org}/api-settings`: what an organization asks of those who call.
+//!
+//! The token service keeps what is about credentials, the portal service what is about calls of portals; here they are one.
 
 use axum::{extract::Request, response::Response};
-use contracts::directory::v1::{ApiSettings, GetApiSettingsRequest, UpdateApiSettingsRequest};
+use contracts::{
+    directory::v1::{ApiSettings, GetApiSettingsRequest, UpdateApiSettingsRequest},
+    registry::v1::{GetOrganizationSettingsRequest, OrganizationSettings, UpdateOrganizationSettingsRequest},
+};
 use http::StatusCode;
+use prost_types::FieldMask;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tonic::metadata::MetadataMap;
@@ -11,33 +17,26 @@ use super::{
     form::{Names, missing, names},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{error::Error, members::Members, reply};
 
+const LIST: &str = "allowed_ip_addresses";
 const DAYS: &str = "revoke_inactive_tokens_after_days";
-/// Documented members that this installation doesn't know how to keep. Ignoring them would let an administrator believe in
-/// a protection that isn't there.
-const NOT_YET: [&str; 3] = ["allowed_ip_addresses", "restrict_user_api_token_creation", "features"];
-const FEATURES: Features = Features { api_ip_allow_list: false, inactive_api_token_revocation: true };
+const RESTRICT: &str = "restrict_user_api_token_creation";
+const CALLS: &str = "portal_requests_per_minute";
 
-/// What [`NOT_YET`] are answered as. Sent back so, they ask for nothing.
-fn fixed() -> [Value; 3] {
-    let Features { api_ip_allow_list, inactive_api_token_revocation } = FEATURES;
-    let features = json!({
-        "api_ip_allow_list": api_ip_allow_list,
-        "inactive_api_token_revocation": inactive_api_token_revocation,
-    });
-    [Value::Null, Value::Bool(false), features]
-}
+const FEATURES: Features = Features { api_ip_allow_list: true, inactive_api_token_revocation: true };
 
 /// The settings as JSON.
 #[derive(Serialize)]
 struct SettingsJson {
     url: String,
-    /// Always null: can't be set yet.
+    /// Networks that requests may come from, separated by spaces, as given. Null: anywhere.
     allowed_ip_addresses: Option<String>,
+    /// Null: never.
     revoke_inactive_tokens_after_days: Option<u32>,
-    /// Always false: can't be set yet.
     restrict_user_api_token_creation: bool,
+    /// Null: as the installation has it.
+    portal_requests_per_minute: Option<u32>,
     features: Features,
 }
 
@@ -48,54 +47,109 @@ struct Features {
     inactive_api_token_revocation: bool,
 }
 
-impl SettingsJson {
-    fn of(settings: Option<ApiSettings>, url: String) -> Result<Self, Error> {
-        let ApiSettings { revoke_inactive_tokens_after_days } = settings.ok_or_else(|| missing("the settings"))?;
-        Ok(Self {
+/// The settings of both services.
+struct Settings(ApiSettings, OrganizationSettings);
+
+impl Settings {
+    fn json(self, url: String) -> SettingsJson {
+        let Self(api, organization) = self;
+        SettingsJson {
             url,
-            allowed_ip_addresses: None,
-            revoke_inactive_tokens_after_days,
-            restrict_user_api_token_creation: false,
+            allowed_ip_addresses: api.allowed_ip_addresses,
+            revoke_inactive_tokens_after_days: api.revoke_inactive_tokens_after_days,
+            restrict_user_api_token_creation: api.restrict_user_api_token_creation,
+            portal_requests_per_minute: organization.portal_requests_per_minute,
             features: FEATURES,
-        })
+        }
     }
 }
 
-async fn fetch(rest: &Rest, organization_uuid: String) -> Result<(MetadataMap, Option<ApiSettings>), Error> {
-    let request = rest.request(GetApiSettingsRequest { organization_uuid });
-    let reply = rest.call(rest.gateway.directory().get_api_settings(request)).await?;
-    let (metadata, reply, _) = reply.into_parts();
-    Ok((metadata, reply.settings))
+/// What a body asks for.
+struct Change {
+    new: Settings,
+    allow_lockout: bool,
+}
+
+impl Change {
+    fn read(given: &mut Members) -> Self {
+        let Features { api_ip_allow_list, inactive_api_token_revocation } = FEATURES;
+        let features = json!({
+            "api_ip_allow_list": api_ip_allow_list,
+            "inactive_api_token_revocation": inactive_api_token_revocation,
+        });
+        let api = ApiSettings {
+            revoke_inactive_tokens_after_days: given.nullable_count(DAYS),
+            allowed_ip_addresses: given.nullable_text(LIST),
+            restrict_user_api_token_creation: given.flag(RESTRICT).unwrap_or_default(),
+        };
+        let organization = OrganizationSettings { portal_requests_per_minute: given.nullable_count(CALLS) };
+        let allow_lockout = given.flag("allow_lockout").unwrap_or_default();
+        given.forbid_unless("features", &Value::from(features), "can't be set");
+        Self { new: Settings(api, organization), allow_lockout }
+    }
 }
 
 /// Answers the settings.
 pub(crate) async fn show(rest: Rest, path: Names<String>) -> Result<Response, Error> {
-    let slug = names(path)?;
+    answer(&rest, names(path)?).await
+}
+
+async fn answer(rest: &Rest, slug: String) -> Result<Response, Error> {
     let url = rest.url(&format!("{slug}/api-settings"));
-    let organization = rest.organization(slug).await?;
-    let (metadata, settings) = fetch(&rest, organization).await?;
-    Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(settings, url)?))
+    let organization_uuid = rest.organization(slug.clone()).await?;
+    let request = rest.request(GetApiSettingsRequest { organization_uuid });
+    let reply = rest.call(rest.gateway.directory().get_api_settings(request)).await?;
+    let (metadata, api, _) = reply.into_parts();
+    let request = rest.further(GetOrganizationSettingsRequest { organization: slug });
+    let organization = rest.call(rest.gateway.registry().get_organization_settings(request)).await?.into_inner();
+    reply_with(&metadata, api.settings, organization.settings, url)
 }
 
 /// Changes what the body names and leaves the rest. A body that names nothing is answered like a GET.
 pub(crate) async fn update(rest: Rest, path: Names<String>, request: Request) -> Result<Response, Error> {
     let slug = names(path)?;
     let mut given = rest.body(request).await?;
-    let days = given.nullable_count(DAYS);
-    for (name, same) in NOT_YET.into_iter().zip(fixed()) {
-        given.forbid_unless(name, &same, "can't be set here yet");
+    let Change { new: Settings(api, organization), allow_lockout } = Change::read(&mut given);
+    let mut named = rest.accept(given).await?;
+    named.retain(|name| [LIST, DAYS, RESTRICT, CALLS].contains(&name.as_str()));
+    if named.is_empty() {
+        return answer(&rest, slug).await;
     }
-    let named = rest.accept(given).await?;
     let url = rest.url(&format!("{slug}/api-settings"));
-    let organization_uuid = rest.organization(slug).await?;
-    if !named.iter().any(|name| name == DAYS) {
-        // Nothing is written back that was only read: somebody else may be changing it.
-        let (metadata, settings) = fetch(&rest, organization_uuid).await?;
-        return Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(settings, url)?));
+    let (of_portals, of_api): (Vec<_>, Vec<_>) = named.into_iter().partition(|name| name == CALLS);
+    let organization_uuid = rest.organization(slug.clone()).await?;
+    let of_portals = UpdateOrganizationSettingsRequest {
+        organization: slug,
+        settings: Some(organization),
+        update_mask: Some(FieldMask { paths: of_portals }),
+        validate_only: true,
+    };
+    // What one service refuses must not have been changed at the other.
+    let request = rest.request(of_portals.clone());
+    let reply = rest.call(rest.gateway.registry().update_organization_settings(request)).await?;
+    let (metadata, organization, _) = reply.into_parts();
+    let of_api = UpdateApiSettingsRequest {
+        organization_uuid,
+        settings: Some(api),
+        update_mask: Some(FieldMask { paths: of_api }),
+        allow_lockout,
+    };
+    let request = rest.further(of_api);
+    let api = rest.call(rest.gateway.directory().update_api_settings(request)).await?.into_inner();
+    if of_portals.update_mask.as_ref().is_some_and(|mask| !mask.paths.is_empty()) {
+        let request = rest.further(UpdateOrganizationSettingsRequest { validate_only: false, ..of_portals });
+        rest.call(rest.gateway.registry().update_organization_settings(request)).await?;
     }
-    let settings = Some(ApiSettings { revoke_inactive_tokens_after_days: days });
-    let request = rest.request(UpdateApiSettingsRequest { organization_uuid, settings });
-    let reply = rest.call(rest.gateway.directory().update_api_settings(request)).await?;
-    let (metadata, reply, _) = reply.into_parts();
-    Ok(reply::json(StatusCode::OK, &metadata, &SettingsJson::of(reply.settings, url)?))
+    reply_with(&metadata, api.settings, organization.settings, url)
+}
+
+fn reply_with(
+    metadata: &MetadataMap,
+    api: Option<ApiSettings>,
+    organization: Option<OrganizationSettings>,
+    url: String,
+) -> Result<Response, Error> {
+    let settings = api.zip(organization).ok_or_else(|| missing("the settings"))?;
+    let settings = Settings(settings.0, settings.1).json(url);
+    Ok(reply::json(StatusCode::OK, metadata, &settings))
 }

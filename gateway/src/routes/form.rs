@@ -36,6 +36,18 @@ pub(crate) fn uuid_or_nil(text: &str) -> String {
     uuid.to_string()
 }
 
+/// A number as a service takes it. What is none becomes 0, which nothing has: the service answers as for any other that
+/// isn't there.
+pub(crate) fn number_or_none(text: &str) -> u32 {
+    whole(text).unwrap_or_default()
+}
+
+/// A whole number in decimal digits.
+pub(crate) fn whole(text: &str) -> Option<u32> {
+    // `parse` alone would take a leading plus.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// The GraphQL id of a thing of `kind`: base64 of `Kind---uuid`.
 pub(crate) fn graphql_id(kind: &str, uuid: &str) -> String {
     BASE64_STANDARD.encode(format!("{kind}---{uuid}"))

@@ -28,7 +28,9 @@ use crate::{
 };
 
 /// Every RPC that browsers reach. The suite holds this against the contracts.
-pub(super) const RPCS: [&str; 40] = [
+pub(super) const RPCS: [&str; 53] = [
+    "/portals.audit.v1.AuditService/GetAuditEvent",
+    "/portals.audit.v1.AuditService/ListAuditEvents",
     "/portals.credential.v1.CredentialService/CreateSecret",
     "/portals.credential.v1.CredentialService/CreateServiceToken",
     "/portals.credential.v1.CredentialService/DeleteLiveToken",
@@ -50,14 +52,24 @@ pub(super) const RPCS: [&str; 40] = [
     "/portals.directory.v1.DirectoryService/UpdateApiSettings",
     "/portals.directory.v1.DirectoryService/UpdateMember",
     "/portals.directory.v1.SessionService/GetSession",
+    "/portals.pipelines.v1.PipelinesService/CancelBuild",
+    "/portals.pipelines.v1.PipelinesService/CreateBuild",
+    "/portals.pipelines.v1.PipelinesService/GetBuild",
+    "/portals.pipelines.v1.PipelinesService/GetPipeline",
+    "/portals.pipelines.v1.PipelinesService/ListBuilds",
+    "/portals.pipelines.v1.PipelinesService/ListPipelines",
+    "/portals.pipelines.v1.PipelinesService/RebuildBuild",
+    "/portals.pipelines.v1.PipelinesService/ReportBuildState",
     "/portals.registry.v1.RegistryService/CreatePortal",
     "/portals.registry.v1.RegistryService/CreateUpstream",
     "/portals.registry.v1.RegistryService/DeletePortal",
     "/portals.registry.v1.RegistryService/DeleteUpstream",
     "/portals.registry.v1.RegistryService/DuplicatePortal",
     "/portals.registry.v1.RegistryService/GetOrganization",
+    "/portals.registry.v1.RegistryService/GetOrganizationSettings",
     "/portals.registry.v1.RegistryService/GetPortal",
     "/portals.registry.v1.RegistryService/GetPortalVersion",
+    "/portals.registry.v1.RegistryService/GetRateLimit",
     "/portals.registry.v1.RegistryService/GetUpstream",
     "/portals.registry.v1.RegistryService/ListOrganizations",
     "/portals.registry.v1.RegistryService/ListPortalVersions",
@@ -65,6 +77,7 @@ pub(super) const RPCS: [&str; 40] = [
     "/portals.registry.v1.RegistryService/ListUpstreams",
     "/portals.registry.v1.RegistryService/RefreshUpstream",
     "/portals.registry.v1.RegistryService/RestorePortalVersion",
+    "/portals.registry.v1.RegistryService/UpdateOrganizationSettings",
     "/portals.registry.v1.RegistryService/UpdatePortal",
     "/portals.registry.v1.RegistryService/UpdateUpstream",
     "/portals.registry.v1.RegistryService/ValidateDocument",

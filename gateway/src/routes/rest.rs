@@ -60,6 +60,11 @@ impl Rest {
         self.gateway.request(&self.arrival, message, DEADLINE)
     }
 
+    /// The same after another RPC: the client's one request is counted once.
+    pub(crate) fn further<T>(&self, message: T) -> tonic::Request<T> {
+        self.gateway.further_request(&self.arrival, message)
+    }
+
     /// Makes an RPC, if there is room for one more.
     pub(crate) async fn call<T>(
         &self,

@@ -1,7 +1,10 @@
 //! `GET /v2/user`: who presents the token.
 
 use axum::response::Response;
-use contracts::token::v1::{GetAuthenticatedUserRequest, User};
+use contracts::{
+    pipelines::v1::Person,
+    token::v1::{GetAuthenticatedUserRequest, User},
+};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -12,7 +15,7 @@ use super::{
 use crate::{error::Error, reply};
 
 /// A user as JSON.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct UserJson {
     id: String,
     /// Only as `created_by`, where it says the same as `id`.
@@ -23,15 +26,24 @@ pub(crate) struct UserJson {
     email: String,
     /// Always null: there are no pictures.
     avatar_url: Option<String>,
-    created_at: String,
+    /// Null of somebody who is shown as they were when they did something.
+    created_at: Option<String>,
 }
 
 impl UserJson {
     fn of(user: User) -> Result<Self, Error> {
         let User { uuid, name, email, created_at } = user;
         let graphql_id = graphql_id("User", &uuid);
-        let created_at = rfc3339(created_at)?;
+        let created_at = Some(rfc3339(created_at)?);
         Ok(Self { id: uuid, uuid: None, graphql_id, name, email, avatar_url: None, created_at })
+    }
+
+    /// A user as they were when they did something; `None`: somebody without an account.
+    pub(crate) fn remembered(person: &Person) -> Option<Self> {
+        let Person { uuid, name, email } = person.clone();
+        let graphql_id = graphql_id("User", &uuid);
+        let user = Self { id: uuid, uuid: None, graphql_id, name, email, avatar_url: None, created_at: None };
+        (!user.id.is_empty()).then_some(user)
     }
 
     /// A user as `created_by`.

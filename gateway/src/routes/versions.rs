@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{
-    form::{Names, missing, names, rfc3339},
+    form::{Names, missing, names, number_or_none, rfc3339, whole},
     portals::document::PortalJson,
     user::UserJson,
 };
@@ -102,15 +102,4 @@ pub(crate) async fn restore(
     let reply = gateway.call(Realm::Api, &arrival, registry.restore_portal_version(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &PortalJson::required(reply.portal)?))
-}
-
-/// A version's number as the service takes it. What is none becomes 0, which no version has: the service answers as for any
-/// other that isn't there.
-fn number_or_none(text: &str) -> u32 {
-    whole(text).unwrap_or_default()
-}
-
-fn whole(text: &str) -> Option<u32> {
-    // `parse` alone would take a leading plus.
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

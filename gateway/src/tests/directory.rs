@@ -2,15 +2,14 @@
 
 use contracts::{
     directory::v1::{
-        ApiSettings, CreateMemberRequest, DeleteMemberRequest, ExportApiTokensRequest, GetApiSettingsRequest,
-        GetMemberRequest, ListApiTokensRequest, ListMembersRequest, RemoveApiTokenOrganizationRequest,
-        RevokeApiTokenRequest, UpdateApiSettingsRequest, UpdateMemberRequest,
+        CreateMemberRequest, DeleteMemberRequest, ExportApiTokensRequest, GetMemberRequest, ListApiTokensRequest,
+        ListMembersRequest, RemoveApiTokenOrganizationRequest, RevokeApiTokenRequest, UpdateMemberRequest,
     },
     registry::v1::ResolvePortalRequest,
     token::v1::Role,
 };
 use kit::error::Code;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     TOKEN, World, code, header,
@@ -83,57 +82,6 @@ async fn all_tokens_are_exported_as_csv_that_runs_nothing() {
     world.script.refuse(Refuse::new(Code::Forbidden, "forbidden"));
     let refused = world.send("GET", &format!("{ACME}/api-access-tokens.csv"), "").await;
     assert_eq!(code(refused).await, (403, "forbidden".into()));
-}
-
-fn settings(days: &Value) -> Value {
-    json!({"url": format!("https://portals.example{ACME}/api-settings"), "allowed_ip_addresses": null,
-        "revoke_inactive_tokens_after_days": days, "restrict_user_api_token_creation": false,
-        "features": {"api_ip_allow_list": false, "inactive_api_token_revocation": true}})
-}
-
-#[tokio::test]
-async fn settings_are_shown_and_changed() {
-    let world = World::new().await;
-    let path = format!("{ACME}/api-settings");
-    assert_eq!(super::json(world.send("GET", &path, "").await).await, settings(&json!(90)));
-    assert_eq!(world.script.last::<GetApiSettingsRequest>().1.organization_uuid, ORGANIZATION);
-    for (body, days) in [
-        (json!({"revoke_inactive_tokens_after_days": 30, "unknown": 1}), Some(30)),
-        (json!({"revoke_inactive_tokens_after_days": null}), None),
-        // What GET answers, sent back.
-        (settings(&json!(90)), Some(90)),
-    ] {
-        let response = world.send("PATCH", &path, &body.to_string()).await;
-        assert_eq!((response.status().as_u16(), super::json(response).await), (200, settings(&json!(days))));
-        let settings = Some(ApiSettings { revoke_inactive_tokens_after_days: days });
-        let expected = UpdateApiSettingsRequest { organization_uuid: ORGANIZATION.into(), settings };
-        assert_eq!(world.script.last::<UpdateApiSettingsRequest>().1, expected);
-    }
-    // What isn't named isn't written, not even as it was.
-    for body in [json!({}), json!({"allowed_ip_addresses": null, "features": settings(&json!(0))["features"]})] {
-        let response = world.send("PATCH", &path, &body.to_string()).await;
-        assert_eq!((response.status().as_u16(), super::json(response).await), (200, settings(&json!(90))));
-    }
-    assert_eq!(world.script.count::<UpdateApiSettingsRequest>(), 3);
-}
-
-#[tokio::test]
-async fn settings_that_would_have_no_effect_are_refused() {
-    let world = World::new().await;
-    for (body, message) in [
-        (json!({"allowed_ip_addresses": "10.0.0.0/8"}), "allowed_ip_addresses can't be set here yet"),
-        (json!({"restrict_user_api_token_creation": true}), "restrict_user_api_token_creation can't be set here yet"),
-        (json!({"features": {}}), "features can't be set here yet"),
-        (json!({"revoke_inactive_tokens_after_days": "30"}), "must be a whole number or null"),
-        (json!({"revoke_inactive_tokens_after_days": -1}), "must be a whole number or null"),
-        (json!({"revoke_inactive_tokens_after_days": 30.5}), "must be a whole number or null"),
-    ] {
-        let response = world.send("PATCH", &format!("{ACME}/api-settings"), &body.to_string()).await;
-        assert_eq!(response.status(), 422);
-        let reply = super::json(response).await;
-        assert!(reply["message"].as_str().unwrap().ends_with(message), "{reply}");
-    }
-    assert_eq!(world.script.count::<UpdateApiSettingsRequest>(), 0);
 }
 
 #[tokio::test]
@@ -217,6 +165,9 @@ async fn no_token_and_a_bad_token_look_alike() {
         ("GET", "api-access-tokens.csv"),
         ("DELETE", &token),
         ("GET", "api-settings"),
+        ("GET", "audit_events"),
+        ("GET", "audit_events.csv"),
+        ("GET", "rate_limit"),
         ("PATCH", "api-settings"),
         ("GET", "members"),
         ("POST", "members"),

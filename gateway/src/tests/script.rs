@@ -1,8 +1,10 @@
 //! Services that answer what they are told to, and remember what they were asked.
 
+mod audit;
 mod credential;
 mod directory;
 mod execution;
+mod pipelines;
 mod registry;
 mod token;
 mod values;
@@ -13,9 +15,11 @@ use std::{
 };
 
 use contracts::{
+    audit::v1::audit_service_server::AuditServiceServer,
     credential::v1::credential_service_server::CredentialServiceServer,
     directory::v1::{directory_service_server::DirectoryServiceServer, session_service_server::SessionServiceServer},
     execution::v1::execution_service_server::ExecutionServiceServer,
+    pipelines::v1::pipelines_service_server::PipelinesServiceServer,
     registry::v1::registry_service_server::RegistryServiceServer,
     token::v1::token_service_server::TokenServiceServer,
 };
@@ -118,8 +122,10 @@ impl Script {
             .add_service(RegistryServiceServer::new(self.clone()))
             .add_service(ExecutionServiceServer::new(self.clone()))
             .add_service(CredentialServiceServer::new(self.clone()))
+            .add_service(PipelinesServiceServer::new(self.clone()))
             .add_service(DirectoryServiceServer::new(self.clone()))
             .add_service(SessionServiceServer::new(self.clone()))
+            .add_service(AuditServiceServer::new(self.clone()))
             .prepare()
     }
 
@@ -146,6 +152,14 @@ impl Script {
         let state = self.state.lock().unwrap();
         let (caller, message) = state.asked.last().unwrap();
         (caller.clone(), message.downcast_ref::<T>().unwrap().clone())
+    }
+
+    /// Who asked for a `T` last, and what for.
+    pub(super) fn last_of<T: Clone + 'static>(&self) -> (Caller, T) {
+        let state = self.state.lock().unwrap();
+        let asked = state.asked.iter().rev();
+        let found = asked.filter_map(|(caller, message)| Some((caller.clone(), message.downcast_ref::<T>()?.clone())));
+        found.into_iter().next().unwrap()
     }
 
     /// Who asked for a `T` first, and what for.

@@ -1,20 +1,26 @@
 //! The audit trail of a service: one row for each change, written in the change's own transaction (spec §9).
 
+mod origin;
+mod trail;
+
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, Set};
 use sea_orm_migration::{
     prelude::{Index, IndexCreateStatement, Table, TableCreateStatement},
     schema::{json, string, string_null, timestamp_with_time_zone, uuid, uuid_null},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{ambient::Ambient, grpc::Caller};
+use crate::ambient::Ambient;
+
+pub use origin::{Origin, context};
+pub use trail::{Filter, Place, Question, Read, Recorded, RecordedSubject, find, list, merge};
 
 /// Rows of one statement, which may have 32 766 values in `SQLite`.
 const MOST_ROWS: usize = 500;
 
 /// Who did it: UUID and name, as they were then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The user's UUID.
     pub uuid: Uuid,
@@ -44,22 +50,10 @@ pub struct Event {
     pub actor: Option<Actor>,
     /// To what.
     pub subject: Subject,
-    /// How it came about, see [`context`]; null if no request caused it.
+    /// How it came about, see [`Origin`]; null if no request caused it.
     pub context: Value,
     /// What changed.
     pub data: Value,
-}
-
-/// The context of an event that a request caused: where it came from, under which credential.
-#[must_use]
-pub fn context(caller: &Caller, credential: Option<Uuid>) -> Value {
-    json!({
-        "type": "API",
-        "request_id": caller.request_id(),
-        "request_ip": caller.client_ip.map(|ip| ip.to_string()),
-        "request_user_agent": caller.agent(),
-        "credential_uuid": credential,
-    })
 }
 
 /// Writes an event, in the transaction of the change.
@@ -84,11 +78,12 @@ pub async fn record_all(
 
 fn row(ambient: &Ambient, event: Event) -> row::ActiveModel {
     let Event { kind, organization, actor, subject, context, data } = event;
+    let (now, uuid) = (ambient.now(), ambient.uuid());
     row::ActiveModel {
-        uuid: Set(ambient.uuid()),
+        uuid: Set(uuid),
         organization_uuid: Set(organization),
         r#type: Set(kind.to_owned()),
-        occurred_at: Set(ambient.now()),
+        occurred_at: Set(now),
         actor_uuid: Set(actor.as_ref().map(|actor| actor.uuid)),
         actor_name: Set(actor.map(|actor| actor.name)),
         subject_type: Set(subject.kind.to_owned()),

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use async_graphql::{Request, Response, ServerError, ValidationMode, Variables};
 use bytes::Bytes;
-use kit::{ambient::Ambient, db::Database};
+use kit::{
+    ambient::Ambient,
+    audit::{Origin, Question, Read, Recorded},
+    db::Database,
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -47,8 +51,7 @@ pub struct Api {
     strict: Schema,
     /// Executes documents that were checked when they were stored.
     fast: Schema,
-    store: Store,
-    ambient: Ambient,
+    pub(crate) server: Server,
     limits: Limits,
 }
 
@@ -89,13 +92,11 @@ impl Api {
     pub fn new(database: Database, directory: Arc<dyn Directory>, ambient: Ambient, settings: Settings) -> Self {
         let Settings { public_url, max_depth, max_complexity } = settings;
         let store = Store::new(database, ambient.clone());
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        let server = Server { store: store.clone(), directory, ambient: ambient.clone(), public_url };
+        let server = Server { store, directory, ambient, public_url: public_url.trim_end_matches('/').into() };
         Self {
-            strict: schema::build(server.clone(), ValidationMode::Strict),
-            fast: schema::build(server, ValidationMode::Fast),
-            store,
-            ambient,
+            strict: schema::build(ValidationMode::Strict),
+            fast: schema::build(ValidationMode::Fast),
+            server,
             limits: Limits { depth: max_depth as u64, complexity: max_complexity as u64 },
         }
     }
@@ -115,9 +116,15 @@ impl Api {
     }
 
     /// Executes a prepared document as it is, with variables that were coerced elsewhere. Answers GraphQL's JSON.
-    pub async fn execute(&self, prepared: &Prepared, variables: Map<String, Value>, viewer: Viewer) -> Bytes {
+    pub async fn execute(
+        &self,
+        prepared: &Prepared,
+        variables: Map<String, Value>,
+        (viewer, origin): (Viewer, Origin),
+    ) -> Bytes {
         let variables = Variables::from_json(Value::Object(variables));
-        completion::bytes(&run(&self.fast, Document::clone(&prepared.0), variables, viewer).await)
+        let request = Request::new("").variables(variables).data(viewer).data(self.server.caused_by(origin));
+        completion::bytes(&run(&self.fast, Document::clone(&prepared.0), request).await)
     }
 
     /// Parses, checks and executes a caller's own document.
@@ -126,7 +133,7 @@ impl Api {
         text: &str,
         operation_name: Option<&str>,
         variables: Map<String, Value>,
-        viewer: Viewer,
+        (viewer, origin): (Viewer, Origin),
     ) -> Answer {
         let variables = Variables::from_json(Value::Object(variables));
         let document = match self.admit(text, operation_name, &variables) {
@@ -137,7 +144,8 @@ impl Api {
             }
         };
         let (requested, free) = (document.requested, document.free.clone());
-        let response = run(&self.strict, document, variables, viewer).await;
+        let request = Request::new("").variables(variables).data(viewer).data(self.server.caused_by(origin));
+        let response = run(&self.strict, document, request).await;
         Answer {
             json: completion::bytes(&response),
             executed: completion::has_data(&response),
@@ -148,20 +156,31 @@ impl Api {
 
     /// Makes the pipeline unless the organization has one of that slug; gives its id. For the first start.
     pub async fn ensure_pipeline(&self, organization: &Organization, slug: &str, name: &str) -> Result<Uuid, Error> {
-        let find = || self.store.pipeline_of_slug(organization.uuid, slug);
+        let Server { store, ambient, .. } = &self.server;
+        let find = || store.pipeline_of_slug(organization.uuid, slug);
         if let Some(found) = find().await? {
             return Ok(found.uuid);
         }
         let repository = format!("https://example.com/{}/{slug}.git", organization.slug);
         let content = Content::new(name.to_owned(), repository).check()?;
-        let (uuid, at) = (self.ambient.uuid(), self.ambient.now());
+        let (uuid, at) = (ambient.uuid(), ambient.now());
         let creation = Creation { uuid, organization: organization.uuid, at, by: None, teams: Vec::new() };
-        match self.store.create_pipeline(creation, slug.to_owned(), content).await {
+        match store.create_pipeline(creation, slug.to_owned(), content).await {
             Ok(made) => Ok(made.uuid),
             // Somebody else was faster.
             Err(Error::NameTaken) => find().await?.map(|found| found.uuid).ok_or(Error::NoPipeline),
             Err(error) => Err(error),
         }
+    }
+
+    /// The events of a page of an organization's audit trail, newest first, and whether there are more.
+    pub async fn audit_events(&self, question: &Question) -> Read<(Vec<Recorded>, bool)> {
+        self.server.store.audit_events(question).await
+    }
+
+    /// The event of that UUID in the organization's audit trail.
+    pub async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>> {
+        self.server.store.audit_event(organization, event).await
     }
 
     fn admit(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Document, ServerError> {
@@ -177,9 +196,9 @@ impl std::fmt::Debug for Api {
     }
 }
 
-async fn run(schema: &Schema, document: Document, variables: Variables, viewer: Viewer) -> Response {
+async fn run(schema: &Schema, document: Document, request: Request) -> Response {
     let Document { parsed, operation, keys, .. } = document;
-    let mut request = Request::new("").variables(variables).data(viewer).data(Roles::default());
+    let mut request = request.data(Roles::default());
     request.operation_name = operation;
     request.set_parsed_query(parsed);
     let mut response = schema.execute(request).await;

@@ -1,7 +1,12 @@
-//! What can go wrong, in words for the caller: errors of this API are data, in the `errors` of the GraphQL envelope.
+//! What can go wrong, in words for the caller: over GraphQL errors are data, in the `errors` of the envelope; over gRPC they
+//! are statuses.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use kit::{
+    error::{Code, Fault},
+    grpc::Refusal,
+};
 use sea_orm::DbErr;
 
 use crate::domain::member::Unavailable;
@@ -61,8 +66,24 @@ pub enum Error {
     #[error("Members can't be looked up at the moment")]
     DirectoryUnavailable,
     /// The database failed.
-    #[error("Something went wrong")]
+    #[error("The database can't be used right now")]
     Database(#[source] Arc<DbErr>),
+    /// The database broke off while it committed.
+    #[error("The database broke off while it committed. The change may have been made")]
+    OutcomeUnknown(#[source] Arc<DbErr>),
+    /// A report that a build in this state can't become so.
+    #[error(
+        "A build that is {was} can't become {becomes}: one that is scheduled runs, and one that is running passes or fails"
+    )]
+    Transition {
+        /// What it is.
+        was: String,
+        /// What it was said to be.
+        becomes: String,
+    },
+    /// Another part's refusal, passed on as it is.
+    #[error("{}", .0.message())]
+    Relayed(Box<tonic::Status>),
 }
 
 impl Error {
@@ -80,5 +101,66 @@ impl From<Unavailable> for Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl Fault for Error {
+    fn class(&self) -> Code {
+        match self {
+            Self::NoPipeline
+            | Self::NoBuild
+            | Self::NoOrganization
+            | Self::NoTeam
+            | Self::NoUser
+            | Self::NoTeamMember
+            | Self::NoTeamPipeline => Code::NotFound,
+            Self::Forbidden => Code::Forbidden,
+            Self::Invalid(_)
+            | Self::Paging(_)
+            | Self::NameTaken
+            | Self::MemberTaken
+            | Self::PipelineTaken
+            | Self::Archived
+            | Self::RebuildsForbidden
+            | Self::Finished
+            | Self::Transition { .. } => Code::Unprocessable,
+            Self::DirectoryUnavailable | Self::Database(_) => Code::Unavailable,
+            Self::OutcomeUnknown(_) => Code::Timeout,
+            Self::Relayed(status) => Refusal::of(status).class,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPipeline
+            | Self::NoBuild
+            | Self::NoOrganization
+            | Self::NoTeam
+            | Self::NoUser
+            | Self::NoTeamMember
+            | Self::NoTeamPipeline => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Invalid(_) | Self::Paging(_) | Self::NameTaken | Self::MemberTaken | Self::PipelineTaken => {
+                "validation_failed"
+            }
+            Self::Archived | Self::RebuildsForbidden | Self::Finished | Self::Transition { .. } => "invalid_state",
+            Self::DirectoryUnavailable => "service_unavailable",
+            Self::Database(_) => "database_unavailable",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Relayed(_) => "internal",
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Self::DirectoryUnavailable | Self::Database(_)).then_some(Duration::from_secs(1))
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Relayed(status) => *status,
+            error => kit::grpc::to_status(&error),
+        }
     }
 }

@@ -15,6 +15,7 @@ mod api;
 mod document;
 mod domain;
 mod error;
+mod rpc;
 mod schema;
 mod store;
 
@@ -24,4 +25,5 @@ pub use domain::{
     viewer::{Organization, User, Viewer},
 };
 pub use error::Error;
+pub use rpc::{Admitted, Gatekeeper, Service};
 pub use store::migration::Migrator;

@@ -28,7 +28,7 @@ mod viewer;
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptySubscription, SchemaBuilder, ValidationMode};
-use kit::ambient::Ambient;
+use kit::{ambient::Ambient, audit::Origin};
 
 use crate::{
     domain::{self, member::Directory},
@@ -48,15 +48,22 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) ambient: Ambient,
-    pub(crate) public_url: String,
+    pub(crate) public_url: Arc<str>,
 }
 
-/// A schema that checks documents as strictly as the specification wants (`Strict`), or as little as possible (`Fast`).
-pub(crate) fn build(server: Server, mode: ValidationMode) -> Schema {
+impl Server {
+    /// The same, for what a request causes.
+    pub(crate) fn caused_by(&self, origin: Origin) -> Self {
+        Self { store: self.store.caused_by(origin), ..self.clone() }
+    }
+}
+
+/// A schema that checks documents as strictly as the specification wants (`Strict`), or as little as possible (`Fast`). Each
+/// request brings its [`Server`] and its viewer.
+pub(crate) fn build(mode: ValidationMode) -> Schema {
     let builder: SchemaBuilder<_, _, _> = Schema::build(query::Query, mutation::Mutation, EmptySubscription);
     builder
         .register_output_type::<connection::Connection>()
-        .data(server)
         .validation_mode(mode)
         // `document` has measured the depth; this one counts fragments as levels and comes before it.
         .limit_recursive_depth(usize::MAX)

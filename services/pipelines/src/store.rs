@@ -1,19 +1,23 @@
 //! Rows. sea-orm lives here and nowhere else; every statement names the organizations that it is for.
 
+mod build_lists;
 mod builds;
 mod entity;
 mod gather;
 pub(crate) mod migration;
 mod order;
 mod pipelines;
+mod reports;
 mod team_members;
 mod team_pipelines;
 mod teams;
 mod together;
 mod trail;
 
-use kit::{ambient::Ambient, db::Database};
-use sea_orm::{ColumnTrait, Condition, DbErr, SqlErr};
+use std::sync::Arc;
+
+use kit::{ambient::Ambient, audit::Origin, db::Database};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +27,7 @@ use crate::{
 
 use gather::Gather;
 
+pub(crate) use build_lists::Place;
 pub(crate) use builds::Birth;
 pub(crate) use pipelines::{Creation, Edit};
 
@@ -33,16 +38,28 @@ pub(crate) struct Store {
     ambient: Ambient,
     /// Pipelines by organization and slug: where most calls begin.
     by_slug: Gather<(Uuid, String), Pipeline>,
+    /// What causes the changes that are made through this; `None`: no request.
+    origin: Option<Arc<Origin>>,
 }
 
 impl Store {
     pub(crate) fn new(database: Database, ambient: Ambient) -> Self {
-        Self { database, ambient, by_slug: Gather::default() }
+        Self { database, ambient, by_slug: Gather::default(), origin: None }
+    }
+
+    /// The same rows, for the changes that a request causes.
+    pub(crate) fn caused_by(&self, origin: Origin) -> Self {
+        Self { origin: Some(Arc::new(origin)), ..self.clone() }
     }
 }
 
 fn within(column: impl ColumnTrait, period: Period) -> Condition {
     Condition::all().add_option(period.from.map(|from| column.gte(from))).add_option(period.to.map(|to| column.lte(to)))
+}
+
+/// Commits. Whether a commit that breaks off counts can't be known.
+async fn commit(transaction: DatabaseTransaction) -> Result<(), Error> {
+    transaction.commit().await.map_err(|error| Error::OutcomeUnknown(Arc::new(error)))
 }
 
 /// Says `instead` where a row of that name or place is there already.

@@ -39,6 +39,8 @@ pub struct Config {
 pub struct Limits {
     /// Calls a minute and organization; 0: any number.
     pub requests_per_minute: u32,
+    /// The most that an organization's administrators may set for it; 0: any number.
+    pub most_requests_per_minute: u32,
     /// Portals of an organization.
     pub portals: u32,
     /// Upstreams of an organization.
@@ -119,6 +121,7 @@ impl Limits {
     fn read(settings: &mut Settings) -> Self {
         Self {
             requests_per_minute: settings.or("LIMITS__REQUESTS_PER_MINUTE", 200),
+            most_requests_per_minute: settings.or("LIMITS__MOST_REQUESTS_PER_MINUTE", 0),
             portals: settings.or("LIMITS__PORTALS", 1_000),
             upstreams: settings.or("LIMITS__UPSTREAMS", 100),
             in_flight_per_portal: settings.or("LIMITS__IN_FLIGHT_PER_PORTAL", 64),

@@ -41,6 +41,8 @@ pub(crate) enum Error {
     UpstreamInUse(u64),
     #[error("No upstream found")]
     NoUpstream,
+    #[error("No audit event found")]
+    NoAuditEvent,
     #[error("No version found")]
     NoVersion,
     #[error("This portal has too many requests under way. Please try again")]
@@ -120,7 +122,9 @@ impl Fault for Error {
             | Self::Database(_) => Code::Unavailable,
             Self::UpstreamTimeout | Self::Upstream(Failure::Timeout) | Self::OutcomeUnknown(_) => Code::Timeout,
             Self::Upstream(_) => Code::BadUpstream,
-            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion => Code::NotFound,
+            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion | Self::NoAuditEvent => {
+                Code::NotFound
+            }
             Self::Outdated | Self::UpstreamInUse(_) => Code::Conflict,
             Self::Garbled(_) => Code::Internal,
             Self::Relayed(status) => Refusal::of(status).class,
@@ -146,7 +150,9 @@ impl Fault for Error {
             Self::MissingScope(_) => "missing_scope",
             Self::Forbidden => "forbidden",
             Self::ServiceKeyRequired => "service_key_required",
-            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion => "not_found",
+            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion | Self::NoAuditEvent => {
+                "not_found"
+            }
             Self::Outdated => "conflict",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::KeyRetired => "key_retired",

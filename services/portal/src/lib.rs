@@ -26,5 +26,6 @@ mod upstream;
 mod verifier;
 
 pub use config::{CaCertificates, Config, Limits, Upstream};
+pub use rpc::Admission;
 pub use service::{Service, StartError};
 pub use store::{Migrator, count_rows_under};

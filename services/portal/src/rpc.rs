@@ -1,6 +1,7 @@
 //! Every RPC of the service, one file each: parse, decide, store, reply.
 
 mod asked_upstream;
+mod audit_events;
 mod authority;
 mod change;
 mod create_organization;
@@ -14,11 +15,15 @@ mod duplicate_portal;
 mod execute_portal;
 mod execute_query;
 mod get_assertion_keys;
+mod get_audit_event;
 mod get_organization;
+mod get_organization_settings;
 mod get_portal;
 mod get_portal_version;
+mod get_rate_limit;
 mod get_upstream;
 mod ignored;
+mod list_audit_events;
 mod list_organizations;
 mod list_portal_versions;
 mod list_portals;
@@ -27,6 +32,7 @@ mod refresh_upstream;
 mod resolve_portal;
 mod restore_portal_version;
 mod sizes;
+mod update_organization_settings;
 mod update_portal;
 mod update_upstream;
 mod validate_document;
@@ -34,6 +40,10 @@ mod viewer;
 mod wire;
 
 use contracts::{
+    audit::v1::{
+        GetAuditEventRequest, GetAuditEventResponse, ListAuditEventsRequest, ListAuditEventsResponse,
+        audit_service_server::AuditService,
+    },
     execution::v1::{
         ExecutePortalRequest, ExecutePortalResponse, ExecuteQueryRequest, ExecuteQueryResponse,
         execution_service_server::ExecutionService,
@@ -43,18 +53,20 @@ use contracts::{
         CreateUpstreamRequest, CreateUpstreamResponse, DeletePortalRequest, DeletePortalResponse,
         DeleteUpstreamRequest, DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse,
         DuplicatePortalRequest, DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse,
-        GetOrganizationRequest, GetOrganizationResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest,
-        GetPortalVersionResponse, GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest,
-        ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest,
-        ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, RefreshUpstreamRequest,
+        GetOrganizationRequest, GetOrganizationResponse, GetOrganizationSettingsRequest,
+        GetOrganizationSettingsResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest,
+        GetPortalVersionResponse, GetRateLimitRequest, GetRateLimitResponse, GetUpstreamRequest, GetUpstreamResponse,
+        ListOrganizationsRequest, ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse,
+        ListPortalsRequest, ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, RefreshUpstreamRequest,
         RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse, RestorePortalVersionRequest,
-        RestorePortalVersionResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
-        UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse,
-        registry_service_server::RegistryService,
+        RestorePortalVersionResponse, UpdateOrganizationSettingsRequest, UpdateOrganizationSettingsResponse,
+        UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest, UpdateUpstreamResponse,
+        ValidateDocumentRequest, ValidateDocumentResponse, registry_service_server::RegistryService,
     },
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
+pub use authority::Admission;
 pub(crate) use sizes::Registry;
 
 use crate::{error::Error, service::Service};
@@ -77,6 +89,9 @@ rpcs! {
     RegistryService:
     list_organizations(ListOrganizationsRequest) -> ListOrganizationsResponse;
     get_organization(GetOrganizationRequest) -> GetOrganizationResponse;
+    get_organization_settings(GetOrganizationSettingsRequest) -> GetOrganizationSettingsResponse;
+    update_organization_settings(UpdateOrganizationSettingsRequest) -> UpdateOrganizationSettingsResponse;
+    get_rate_limit(GetRateLimitRequest) -> GetRateLimitResponse;
     create_portal(CreatePortalRequest) -> CreatePortalResponse;
     get_portal(GetPortalRequest) -> GetPortalResponse;
     list_portals(ListPortalsRequest) -> ListPortalsResponse;
@@ -103,6 +118,12 @@ rpcs! {
     ExecutionService:
     execute_portal(ExecutePortalRequest) -> ExecutePortalResponse;
     execute_query(ExecuteQueryRequest) -> ExecuteQueryResponse;
+}
+
+rpcs! {
+    AuditService:
+    list_audit_events(ListAuditEventsRequest) -> ListAuditEventsResponse;
+    get_audit_event(GetAuditEventRequest) -> GetAuditEventResponse;
 }
 
 fn answer<T>(result: Result<T, Error>, notes: MetadataMap) -> Result<Response<T>, Status> {

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use contracts::{
+    audit::v1::audit_service_server::{AuditServiceServer, SERVICE_NAME as AUDIT},
     execution::v1::execution_service_server::{ExecutionServiceServer, SERVICE_NAME as EXECUTION},
     registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
 };
@@ -115,7 +116,7 @@ impl std::fmt::Debug for Parts {
 
 impl Service {
     /// The gRPC services that it answers.
-    pub const NAMES: [&'static str; 2] = [REGISTRY, EXECUTION];
+    pub const NAMES: [&'static str; 3] = [REGISTRY, EXECUTION, AUDIT];
 
     /// Brings the database's schema up to this version.
     pub async fn migrate(config: &Config) -> Result<(), StartError> {
@@ -166,7 +167,8 @@ impl Service {
         let execution = ExecutionServiceServer::new(self.clone())
             .max_decoding_message_size(MOST_REQUEST_BYTES)
             .max_encoding_message_size(MOST_RESULT_BYTES);
-        Routes::new(registry).add_service(execution)
+        let audit = AuditServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES);
+        Routes::new(registry).add_service(execution).add_service(audit)
     }
 
     /// Makes an organization unless one of that slug is there. The UUID of the one that is there.

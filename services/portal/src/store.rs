@@ -2,6 +2,7 @@
 //!
 //! Every change commits together with its audit row and one step of the change counter, by which other nodes notice.
 
+mod audit_events;
 mod changes;
 mod checks;
 mod entity;

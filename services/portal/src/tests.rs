@@ -15,6 +15,7 @@ mod recorder;
 mod revocations;
 mod sweeping;
 mod tokens;
+mod trail;
 mod upstream_headers;
 mod upstream_removal;
 mod upstreams;

@@ -8,6 +8,7 @@ mod flights;
 mod identity;
 mod lease;
 mod recent;
+mod trail;
 mod uses;
 mod verdict;
 mod verdicts;
@@ -15,16 +16,19 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use contracts::token::v1::{
-    IssueServiceTokenRequest, PortalTokenKind, RevokePortalRequest, User as WireUser, VerifyApiTokenRequest,
-    VerifyPortalTokenRequest, token_service_client::TokenServiceClient,
+use contracts::{
+    audit::v1::audit_service_client::AuditServiceClient,
+    token::v1::{
+        IssueServiceTokenRequest, PortalTokenKind, RevokePortalRequest, User as WireUser, VerifyApiTokenRequest,
+        VerifyPortalTokenRequest, token_service_client::TokenServiceClient,
+    },
 };
 use hmac::{Hmac, KeyInit, Mac};
 use kit::{
     ambient::Ambient,
     credential::{self, Plain},
     error::Code,
-    grpc::{Caller, Peer, Refusal, ServiceKey},
+    grpc::{Caller, MOST_PAGE_BYTES, Peer, Refusal, ServiceKey},
 };
 use sha2::Sha256;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -64,6 +68,7 @@ type Answer = Result<Arc<Verdict>, Unverified>;
 #[derive(Clone)]
 pub(crate) struct Verifier {
     client: TokenServiceClient<Peer>,
+    trail: AuditServiceClient<Peer>,
     key: ServiceKey,
     ambient: Ambient,
     lease: Arc<Lease>,
@@ -78,6 +83,7 @@ impl Verifier {
         let hash = Hmac::new_from_slice(&ambient.bytes::<32>())
             .map_err(|_length: hmac::digest::InvalidLength| Error::Garbled("a hash key"))?;
         Ok(Self {
+            trail: AuditServiceClient::new(token.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             client: TokenServiceClient::new(token),
             key,
             ambient,

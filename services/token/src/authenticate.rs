@@ -73,7 +73,13 @@ impl Service {
             return Err(Error::IpNotAllowed);
         }
         self.0.uses.note_api_token(token.uuid, caller.client_ip, now);
-        Ok(token)
+        self.reaching(token, caller).await
+    }
+
+    /// What the token reaches from where the caller is. Not kept, so that a changed list counts with the next request.
+    pub(crate) async fn reaching(&self, token: ApiToken, caller: &Caller) -> Result<ApiToken, Error> {
+        let lists = in_time(self.0.store.address_lists(&token.memberships)).await?;
+        Ok(token.from_address(&lists, caller.client_ip))
     }
 
     /// The audit's context of a request that `caller`, a service, passes on. The credential is named if it is an API access

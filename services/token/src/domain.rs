@@ -1,5 +1,6 @@
 //! What credentials are and what may be done with them. Pure: no database, wire, clock or randomness.
 
+pub(crate) mod api_settings;
 pub(crate) mod api_token;
 pub(crate) mod code;
 pub(crate) mod csrf;

@@ -46,6 +46,9 @@ pub enum Error {
     /// The client's address isn't in the token's list.
     #[error("Request IP is not allowed for this access token")]
     IpNotAllowed,
+    /// The client's address isn't in the organization's list.
+    #[error("Request IP is not allowed for this organization")]
+    IpNotAllowedThere,
     /// Over a rate of one kind of requests; the figures and what they are about.
     #[error("You have exceeded a rate limit. Please wait {} seconds before trying again.", .0.reset)]
     TooFast(Figures, &'static str),
@@ -147,6 +150,7 @@ impl Fault for Error {
             | Self::MissingScope(_)
             | Self::Forbidden
             | Self::IpNotAllowed
+            | Self::IpNotAllowedThere
             | Self::InvalidCsrfToken => Code::Forbidden,
             Self::NoPortalToken
             | Self::NoApiToken
@@ -178,7 +182,7 @@ impl Fault for Error {
             Self::Forbidden => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::Validation(_) => "validation_failed",
-            Self::IpNotAllowed => "ip_not_allowed",
+            Self::IpNotAllowed | Self::IpNotAllowedThere => "ip_not_allowed",
             Self::RateLimited(_) | Self::TooFast(..) => "rate_limited",
             Self::SlowHashBusy => "slow_hash_busy",
             Self::InvalidClient => "invalid_client",

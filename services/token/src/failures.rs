@@ -4,25 +4,20 @@
 mod tally;
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use kit::{ambient::Instant, window::Figures};
+use kit::{
+    ambient::Instant,
+    window::{Counter, Figures},
+};
 
 use crate::Error;
 pub(crate) use tally::{Failure, PERIOD as TALLY_PERIOD, Tally};
 
 /// What the figures are about.
 const SCOPE: &str = "failures";
-const SECONDS: i64 = 60;
-/// The most keys that are counted apart in a minute.
-const MOST_KEYS: usize = 200_000;
-/// Among how many counters those who come after them are dealt out. They may be slowed down for each other's failures: a flood
-/// from more addresses than are counted must not be how the brake is taken off.
-const SHARED: usize = 4096;
 
 /// Failures at each kind of credential: nobody who mistypes a password is kept from exchanging a secret.
 #[derive(Debug)]
@@ -40,29 +35,21 @@ impl AllFailures {
     }
 }
 
-/// Failures of this minute. Counts in memory, so one replica's only.
+/// Failures of this minute.
 #[derive(Debug)]
 pub(crate) struct Failures {
     /// 0: none.
     limit: u32,
     /// Clients are counted by a keyed hash of what they say: it may be long.
     hasher: RandomState,
-    window: Mutex<Window>,
+    counter: Counter<Key>,
 }
 
 /// A failure that was counted before it is known whether it is one. Given back if not; counted for good if it is dropped.
 #[must_use]
 pub(crate) struct Reserved {
-    minute: i64,
+    at: Instant,
     keys: Vec<Key>,
-}
-
-#[derive(Debug, Default)]
-struct Window {
-    minute: i64,
-    counts: HashMap<Key, u32>,
-    /// What isn't counted apart, by the hash of its key. Empty until it is needed.
-    shared: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,106 +61,61 @@ enum Key {
 impl Failures {
     /// Of which `limit` are let pass in a minute; 0: all.
     pub(crate) fn new(limit: u32) -> Self {
-        Self { limit, hasher: RandomState::new(), window: Mutex::default() }
+        Self { limit, hasher: RandomState::new(), counter: Counter::default() }
     }
 
     /// Refuses a try of `client` (a client id, an e-mail address) from `ip` if either of (ip) and (client, ip) failed as often
     /// as it may in this minute. Counts nothing. To be asked before any work is done.
     pub(crate) fn check(&self, client: &str, ip: Option<IpAddr>, now: Instant) -> Result<(), Error> {
-        if self.limit == 0 {
-            return Ok(());
-        }
-        self.pass(&self.window(now), &self.keys(client, ip), now)
+        self.pass(&self.keys(client, ip), now)
     }
 
     /// The same for a try that takes long, which is counted at once: however many come together, no more are let pass than
     /// may fail.
     pub(crate) fn reserve(&self, client: &str, ip: Option<IpAddr>, now: Instant) -> Result<Reserved, Error> {
-        let keys = if self.limit == 0 { Vec::new() } else { self.keys(client, ip) };
-        let mut window = self.window(now);
-        self.pass(&window, &keys, now)?;
-        for key in &keys {
-            self.add(&mut window, *key);
+        let keys = self.keys(client, ip);
+        self.pass(&keys, now)?;
+        let mut reserved = Reserved { at: now, keys: Vec::new() };
+        for key in keys {
+            let figures = self.counter.count(key, self.limit, now);
+            reserved.keys.push(key);
+            // Others may have come in between.
+            if let Some(over) = figures.filter(Figures::is_over) {
+                self.give_back(reserved, now);
+                return Err(Error::TooFast(over, SCOPE));
+            }
         }
-        Ok(Reserved { minute: window.minute, keys })
+        Ok(reserved)
     }
 
     /// What was reserved wasn't a failure.
-    pub(crate) fn give_back(&self, Reserved { minute, keys }: Reserved, now: Instant) {
-        let mut window = self.window(now);
-        if window.minute == minute {
-            for key in keys {
-                if let Some(count) = self.slot(&mut window, key) {
-                    *count = count.saturating_sub(1);
-                }
-            }
+    pub(crate) fn give_back(&self, Reserved { at, keys }: Reserved, now: Instant) {
+        for key in keys {
+            self.counter.take_back(&key, at, now);
         }
     }
 
     /// Counts a failure and answers what to tell the client: `error`, or, so that tries at the same time can't get past the
     /// limit, that they were too many.
     pub(crate) fn count(&self, client: &str, ip: Option<IpAddr>, now: Instant, error: Error) -> Error {
-        if self.limit == 0 {
-            return error;
-        }
-        let mut window = self.window(now);
-        let mut most = 0;
         for key in self.keys(client, ip) {
-            most = most.max(self.add(&mut window, key));
             // The address comes first: once it is over, it fills no memory with names that it makes up.
-            if most > self.limit {
-                break;
+            if let Some(over) = self.counter.count(key, self.limit, now).filter(Figures::is_over) {
+                return Error::TooFast(over, SCOPE);
             }
         }
-        self.judge(most, now).err().unwrap_or(error)
+        error
     }
 
-    fn pass(&self, window: &Window, keys: &[Key], now: Instant) -> Result<(), Error> {
-        let count = |key: &Key| match window.counts.get(key) {
-            Some(count) => *count,
-            None if window.counts.len() < MOST_KEYS => 0,
-            None => window.shared.get(self.place(*key)).copied().unwrap_or(0),
+    fn pass(&self, keys: &[Key], now: Instant) -> Result<(), Error> {
+        let next = |key: &Key| {
+            let figures = self.counter.peek(key, self.limit, now)?;
+            Some(Figures { current: figures.current.saturating_add(1), ..figures })
         };
-        let failed = keys.iter().map(count).max().unwrap_or(0);
-        if keys.is_empty() { Ok(()) } else { self.judge(failed.saturating_add(1), now) }
-    }
-
-    fn add(&self, window: &mut Window, key: Key) -> u32 {
-        if window.counts.len() < MOST_KEYS {
-            window.counts.entry(key).or_insert(0);
-        } else if window.shared.is_empty() {
-            window.shared = vec![0; SHARED];
+        match keys.iter().filter_map(next).max_by_key(|figures| figures.current).filter(Figures::is_over) {
+            Some(over) => Err(Error::TooFast(over, SCOPE)),
+            None => Ok(()),
         }
-        self.slot(window, key).map_or(0, |count| {
-            *count = count.saturating_add(1);
-            *count
-        })
-    }
-
-    /// Where the key is counted.
-    fn slot<'a>(&self, window: &'a mut Window, key: Key) -> Option<&'a mut u32> {
-        let place = self.place(key);
-        let Window { counts, shared, .. } = window;
-        counts.get_mut(&key).or_else(|| shared.get_mut(place))
-    }
-
-    fn place(&self, key: Key) -> usize {
-        usize::try_from(self.hasher.hash_one(key) % SHARED as u64).unwrap_or(0)
-    }
-
-    fn judge(&self, current: u32, now: Instant) -> Result<(), Error> {
-        let reset = u32::try_from(SECONDS - now.timestamp().rem_euclid(SECONDS)).unwrap_or(1);
-        let figures = Figures { limit: self.limit, current, reset };
-        if figures.is_over() { Err(Error::TooFast(figures, SCOPE)) } else { Ok(()) }
-    }
-
-    fn window(&self, now: Instant) -> MutexGuard<'_, Window> {
-        let minute = now.timestamp().div_euclid(SECONDS);
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.minute != minute {
-            *window = Window { minute, ..Window::default() };
-        }
-        window
     }
 
     /// The address, if it is known: else all whose addresses aren't known would wait for each other.
@@ -246,21 +188,7 @@ mod tests {
     fn without_a_limit_nothing_is_counted() {
         let failures = Failures::new(0);
         assert!(matches!(fail(&failures, "a", "192.0.2.1"), Error::InvalidClient));
-        assert!(failures.window(at(18)).counts.is_empty());
-    }
-
-    #[test]
-    fn when_no_more_keys_are_kept_others_are_still_slowed_down() {
-        let failures = Failures::new(1);
-        for number in 0..u32::try_from(MOST_KEYS / 2).unwrap() {
-            fail(&failures, "a", &std::net::Ipv4Addr::from_bits(number).to_string());
-        }
-        assert_eq!(failures.window(at(18)).counts.len(), MOST_KEYS);
-        assert!(matches!(fail(&failures, "a", "2001:db8::1"), Error::InvalidClient));
-        assert!(failures.check("b", ip("2001:db8::1"), at(18)).is_err());
-        assert_eq!(failures.window(at(18)).counts.len(), MOST_KEYS);
-        let free = (0..100).filter(|number| failures.check("b", ip(&format!("2001:db8:1:{number}::")), at(18)).is_ok());
-        assert!(free.count() > 90, "few share a counter");
+        assert_eq!(failures.counter.keys(at(18)), 0);
     }
 
     #[test]
@@ -269,7 +197,7 @@ mod tests {
         for number in 0..10 {
             fail(&failures, &number.to_string(), "192.0.2.1");
         }
-        assert_eq!(failures.window(at(18)).counts.len(), 3, "the address and the two clients that were let pass");
+        assert_eq!(failures.counter.keys(at(18)), 3, "the address and the two clients that were let pass");
     }
 
     #[test]

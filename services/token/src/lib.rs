@@ -36,6 +36,7 @@ mod watchers;
 use std::sync::Arc;
 
 use contracts::{
+    audit::v1::audit_service_server::SERVICE_NAME as AUDIT,
     credential::v1::credential_service_server::SERVICE_NAME as CREDENTIAL,
     directory::v1::{
         directory_service_server::SERVICE_NAME as DIRECTORY, operator_service_server::SERVICE_NAME as OPERATOR,
@@ -67,7 +68,7 @@ use uses::Uses;
 use watchers::Watchers;
 
 /// The names by which gRPC clients and health know this part's services.
-pub const NAMES: [&str; 5] = [TOKEN, CREDENTIAL, SESSION, DIRECTORY, OPERATOR];
+pub const NAMES: [&str; 6] = [TOKEN, CREDENTIAL, SESSION, DIRECTORY, OPERATOR, AUDIT];
 
 /// The name of every scope that an API access token can have.
 pub fn scopes() -> impl Iterator<Item = &'static str> {

@@ -1,7 +1,9 @@
 //! The RPCs: a table of contents. What a handler notes goes into the metadata of its reply or error; errors become statuses
 //! here, once.
 
+mod audit_events;
 mod authority;
+mod clear_allowed_addresses;
 mod create_api_token;
 mod create_code;
 mod create_member;
@@ -20,12 +22,14 @@ mod exchange_secret;
 mod export_api_tokens;
 mod get_api_settings;
 mod get_api_token;
+mod get_audit_event;
 mod get_authenticated_user;
 mod get_code;
 mod get_member;
 mod get_session;
 mod issue_service_token;
 mod list_api_tokens;
+mod list_audit_events;
 mod list_live_tokens;
 mod list_members;
 mod list_memberships;
@@ -51,6 +55,10 @@ mod verify_portal_token;
 mod watch_revocations;
 
 use contracts::{
+    audit::v1::{
+        self as audit,
+        audit_service_server::{AuditService, AuditServiceServer},
+    },
     credential::v1::{
         self as credential,
         credential_service_server::{CredentialService, CredentialServiceServer},
@@ -165,6 +173,13 @@ rpcs! {
     set_membership(SetMembershipRequest) -> SetMembershipResponse;
     list_memberships(ListMembershipsRequest) -> ListMembershipsResponse;
     create_api_token(CreateApiTokenRequest) -> CreateApiTokenResponse;
+    clear_allowed_addresses(ClearAllowedAddressesRequest) -> ClearAllowedAddressesResponse;
+}
+
+rpcs! {
+    AuditService of audit:
+    list_audit_events(ListAuditEventsRequest) -> ListAuditEventsResponse;
+    get_audit_event(GetAuditEventRequest) -> GetAuditEventResponse;
 }
 
 impl Service {
@@ -175,6 +190,7 @@ impl Service {
             .add_service(CredentialServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES))
             .add_service(SessionServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES))
             .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES))
+            .add_service(AuditServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES))
             .add_service(OperatorServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES))
     }
 

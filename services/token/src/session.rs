@@ -1,7 +1,7 @@
 //! Signing in, and who is signed in.
 
 use kit::{
-    audit,
+    audit::Origin,
     credential::{Kind, Plain},
     error::chain,
     grpc::Caller,
@@ -113,12 +113,13 @@ impl Service {
     }
 
     /// The session that `caller` presents where an API access token is asked for: it may do what its user may, in every
-    /// scope, from anywhere. One that doesn't count is refused like such a token.
+    /// scope, in the organizations that admit the caller's address. One that doesn't count is refused like such a token.
     pub(crate) async fn session_as_token(&self, caller: &Caller) -> Result<ApiToken, Error> {
-        self.session(caller).await.map(Session::into_token).map_err(|error| match error {
+        let session = self.session(caller).await.map_err(|error| match error {
             Error::NoSession => Error::NoApiToken,
             other => other,
-        })
+        })?;
+        self.reaching(session.into_token(), caller).await
     }
 
     /// The same for a form that carried `csrf_token`, which must be this session's.
@@ -141,7 +142,8 @@ impl Service {
 
 /// What the audit says of a session that its user begins or ends.
 fn trail(caller: &Caller, user: &User, session: Option<Uuid>) -> Trail {
-    Trail { actor: Some(user.clone().into()), context: audit::context(caller, session) }
+    let context = Origin::of(caller, session).known_as("WEB").context();
+    Trail { actor: Some(user.clone().into()), context }
 }
 
 /// The client's `User-Agent`, as much of it as is kept.

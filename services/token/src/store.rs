@@ -4,6 +4,7 @@
 
 mod api_settings;
 mod api_tokens;
+mod audit_events;
 mod codes;
 mod endings;
 mod entity;

@@ -1,7 +1,9 @@
 //! Each RPC × each of its reasons, through the generated client and a real database of each engine at hand.
 
+mod address_lists;
 mod api_settings;
 mod at_rest;
+mod audit_events;
 mod console;
 mod create_api_token;
 mod create_code;

@@ -9,7 +9,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("bed", &["kit"]),
     ("token", &["contracts", "kit"]),
     ("portal", &["contracts", "kit"]),
-    ("pipelines", &["kit"]),
+    ("pipelines", &["contracts", "kit"]),
     ("gateway", &["contracts", "kit"]),
     ("portals", &["contracts", "kit", "token", "portal", "pipelines", "gateway"]),
     ("fuzz", &["kit", "portal"]),

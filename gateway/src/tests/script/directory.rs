@@ -71,15 +71,25 @@ impl DirectoryService for Script {
         &self,
         request: Request<GetApiSettingsRequest>,
     ) -> Result<Response<GetApiSettingsResponse>, Status> {
-        self.answer(request, |_| GetApiSettingsResponse { settings: Some(SETTINGS) }).await
+        self.answer(request, |_| GetApiSettingsResponse { settings: Some(api_settings()) }).await
     }
 
     async fn update_api_settings(
         &self,
         request: Request<UpdateApiSettingsRequest>,
     ) -> Result<Response<UpdateApiSettingsResponse>, Status> {
-        let settings = request.get_ref().settings;
-        self.answer(request, |_| UpdateApiSettingsResponse { settings }).await
+        let UpdateApiSettingsRequest { settings, update_mask, .. } = request.get_ref().clone();
+        let (mut after, given) = (api_settings(), settings.unwrap());
+        for name in update_mask.unwrap().paths {
+            match name.as_str() {
+                "allowed_ip_addresses" => after.allowed_ip_addresses.clone_from(&given.allowed_ip_addresses),
+                "restrict_user_api_token_creation" => {
+                    after.restrict_user_api_token_creation = given.restrict_user_api_token_creation;
+                }
+                _ => after.revoke_inactive_tokens_after_days = given.revoke_inactive_tokens_after_days,
+            }
+        }
+        self.answer(request, |_| UpdateApiSettingsResponse { settings: Some(after) }).await
     }
 
     async fn list_members(
@@ -141,7 +151,13 @@ impl SessionService for Script {
     }
 }
 
-const SETTINGS: ApiSettings = ApiSettings { revoke_inactive_tokens_after_days: Some(90) };
+fn api_settings() -> ApiSettings {
+    ApiSettings {
+        revoke_inactive_tokens_after_days: Some(90),
+        allowed_ip_addresses: Some("10.0.0.0/8".into()),
+        restrict_user_api_token_creation: false,
+    }
+}
 
 fn member() -> Member {
     Member { user: Some(user()), role: Role::Admin.into() }

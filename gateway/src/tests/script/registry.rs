@@ -5,15 +5,18 @@ use contracts::registry::v1::{
     CreateUpstreamRequest, CreateUpstreamResponse, DeletePortalRequest, DeletePortalResponse, DeleteUpstreamRequest,
     DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse, DuplicatePortalRequest,
     DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse, GetOrganizationRequest,
-    GetOrganizationResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest, GetPortalVersionResponse,
+    GetOrganizationResponse, GetOrganizationSettingsRequest, GetOrganizationSettingsResponse, GetPortalRequest,
+    GetPortalResponse, GetPortalVersionRequest, GetPortalVersionResponse, GetRateLimitRequest, GetRateLimitResponse,
     GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest, ListOrganizationsResponse,
     ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest, ListPortalsResponse,
-    ListUpstreamsRequest, ListUpstreamsResponse, Operation, OperationKind, Portal, RefreshUpstreamRequest,
-    RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse, RestorePortalVersionRequest,
-    RestorePortalVersionResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
+    ListUpstreamsRequest, ListUpstreamsResponse, Operation, OperationKind, OrganizationSettings, Portal,
+    RefreshUpstreamRequest, RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse,
+    RestorePortalVersionRequest, RestorePortalVersionResponse, UpdateOrganizationSettingsRequest,
+    UpdateOrganizationSettingsResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
     UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse, Warning,
     registry_service_server::RegistryService,
 };
+use contracts::token::v1::RateFigures;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -37,6 +40,35 @@ impl RegistryService for Script {
         request: Request<GetOrganizationRequest>,
     ) -> Result<Response<GetOrganizationResponse>, Status> {
         self.answer(request, |_| GetOrganizationResponse { organization: Some(organization()) }).await
+    }
+
+    async fn get_organization_settings(
+        &self,
+        request: Request<GetOrganizationSettingsRequest>,
+    ) -> Result<Response<GetOrganizationSettingsResponse>, Status> {
+        self.answer(request, |_| GetOrganizationSettingsResponse { settings: Some(SETTINGS) }).await
+    }
+
+    async fn update_organization_settings(
+        &self,
+        request: Request<UpdateOrganizationSettingsRequest>,
+    ) -> Result<Response<UpdateOrganizationSettingsResponse>, Status> {
+        let UpdateOrganizationSettingsRequest { settings, update_mask, .. } = request.get_ref().clone();
+        let settings = if update_mask.unwrap().paths.is_empty() { Some(SETTINGS) } else { settings };
+        self.answer(request, |_| UpdateOrganizationSettingsResponse { settings }).await
+    }
+
+    async fn get_rate_limit(
+        &self,
+        request: Request<GetRateLimitRequest>,
+    ) -> Result<Response<GetRateLimitResponse>, Status> {
+        let figures = |limit, current, reset_seconds| Some(RateFigures { limit, current, reset_seconds });
+        let reply = GetRateLimitResponse {
+            rest: figures(200, 3, 42),
+            graphql: figures(20_000, 17, 242),
+            portal: figures(0, 0, 42),
+        };
+        self.answer(request, |_| reply).await
     }
 
     async fn create_portal(
@@ -208,3 +240,5 @@ fn hostile_portal() -> Portal {
     portal.description = Some("\"><img src=x>".into());
     portal
 }
+
+const SETTINGS: OrganizationSettings = OrganizationSettings { portal_requests_per_minute: Some(60) };

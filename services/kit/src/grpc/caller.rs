@@ -13,6 +13,7 @@ const AUTHORIZATION: &str = "authorization";
 const SERVICE_KEY: &str = "portals-service-key";
 const CLIENT_IP: &str = "portals-client-ip";
 const CLIENT_AGENT: &str = "portals-client-agent";
+const COUNTED: &str = "portals-counted";
 
 /// What parts of one installation share, to know each other by.
 #[derive(Clone)]
@@ -57,6 +58,9 @@ pub struct Caller {
     pub client_agent: Option<AsciiMetadataValue>,
     /// Whether the caller is a part of this installation: it presented the service key.
     pub is_service: bool,
+    /// Whether what the client asked for was counted against its limits already, as asserted by an authenticated part: one
+    /// request of the client's is counted once, however many RPCs it takes.
+    pub is_counted: bool,
 }
 
 impl fmt::Debug for Caller {
@@ -83,6 +87,7 @@ impl Caller {
             client_ip,
             client_agent: asserted(CLIENT_AGENT).cloned(),
             is_service,
+            is_counted: asserted(COUNTED).is_some(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Caller {
         insert(metadata, REQUEST_ID, self.request_id.clone());
         insert(metadata, CLIENT_IP, self.client_ip.and_then(|ip| ip.to_string().parse().ok()));
         insert(metadata, CLIENT_AGENT, self.client_agent.clone());
+        insert(metadata, COUNTED, self.is_counted.then(|| AsciiMetadataValue::from_static("1")));
         request
     }
 }
@@ -140,18 +146,19 @@ mod tests {
             client_ip: "192.0.2.1".parse().ok(),
             client_agent: "curl".parse().ok(),
             is_service: false,
+            is_counted: true,
         };
         let read = Caller::of(&caller.onward((), &key()), &key());
-        assert!(read.is_service);
+        assert!(read.is_service && read.is_counted);
         assert_eq!((read.bearer(), read.request_id(), read.agent()), (Some("abc"), "r1", Some("curl")));
         assert_eq!(read.client_ip, caller.client_ip);
     }
 
     #[test]
     fn without_the_key_nothing_is_believed_of_the_client() {
-        let caller = Caller { client_ip: "192.0.2.1".parse().ok(), ..Caller::default() };
+        let caller = Caller { client_ip: "192.0.2.1".parse().ok(), is_counted: true, ..Caller::default() };
         let read = Caller::of(&caller.onward((), &"x".repeat(32).parse().unwrap()), &key());
-        assert!(!read.is_service);
+        assert!(!read.is_service && !read.is_counted);
         assert_eq!(read.client_ip, None);
     }
 

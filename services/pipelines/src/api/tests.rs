@@ -7,6 +7,8 @@ mod members;
 mod people;
 mod pipelines;
 mod reach;
+mod rpc;
+mod rpc_lists;
 mod statements;
 mod teams;
 mod world;

@@ -50,10 +50,25 @@ impl State {
         WORDS.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
     }
 
+    /// The word in a sentence.
+    fn spoken(self) -> String {
+        self.word().to_lowercase().replace('_', " ")
+    }
+
     /// Reads the stored word.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         WORDS.iter().find(|(_, known)| *known == word).map(|(state, _)| *state)
     }
+}
+
+/// What runners may say of a build.
+const REPORTED: [State; 3] = [State::Running, State::Passed, State::Failed];
+
+/// How many builds of a pipeline are under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) scheduled: u64,
+    pub(crate) running: u64,
 }
 
 /// One key and its value.
@@ -91,6 +106,26 @@ pub(crate) struct Build {
     pub(crate) canceled_by: Option<Person>,
     pub(crate) cancel_reason: Option<String>,
     pub(crate) rebuilt_from: Option<Uuid>,
+}
+
+impl Build {
+    /// The build after a runner has said so; `None` where it is so already, as for a report that is sent again.
+    pub(crate) fn after(&self, report: State, at: Instant) -> Result<Option<Self>, Error> {
+        if !REPORTED.contains(&report) {
+            return Err(Error::invalid("State must be running, passed or failed"));
+        }
+        if report == self.state {
+            return Ok(None);
+        }
+        let build = Self { state: report, ..self.clone() };
+        match (self.state, report) {
+            (State::Blocked | State::Creating | State::Scheduled, State::Running) => {
+                Ok(Some(Self { started_at: Some(at), ..build }))
+            }
+            (State::Running, _) | (State::Failing, State::Failed) => Ok(Some(Self { finished_at: Some(at), ..build })),
+            (was, _) => Err(Error::Transition { was: was.spoken(), becomes: report.spoken() }),
+        }
+    }
 }
 
 /// A request for a build, before its pipeline is known.
@@ -178,6 +213,56 @@ mod tests {
             assert_eq!((State::of_word(word), state.word()), (Some(state), word));
         }
         assert_eq!(State::of_word("running"), None);
+    }
+
+    #[test]
+    fn a_build_runs_and_then_passes_or_fails() {
+        let at = kit::ambient::Ambient::system().now();
+        let build = |state| Build {
+            uuid: Uuid::nil(),
+            organization: Uuid::nil(),
+            pipeline: Uuid::nil(),
+            number: 1,
+            state,
+            content: Content {
+                branch: String::new(),
+                commit: String::new(),
+                message: None,
+                env: vec![],
+                meta_data: vec![],
+            },
+            created_at: at,
+            created_by: None,
+            scheduled_at: None,
+            started_at: None,
+            finished_at: None,
+            canceled_at: None,
+            canceled_by: None,
+            cancel_reason: None,
+            rebuilt_from: None,
+        };
+        for (was, _) in WORDS {
+            for (report, _) in WORDS {
+                let after = build(was).after(report, at);
+                let begins = [State::Blocked, State::Creating, State::Scheduled].contains(&was);
+                match report {
+                    State::Running if begins => assert_eq!(after.unwrap().unwrap().started_at, Some(at)),
+                    State::Passed | State::Failed if was == State::Running => {
+                        assert_eq!(after.unwrap().unwrap().finished_at, Some(at));
+                    }
+                    State::Failed if was == State::Failing => assert_eq!(after.unwrap().unwrap().state, report),
+                    State::Running | State::Passed | State::Failed if was == report => {
+                        assert!(after.unwrap().is_none());
+                    }
+                    State::Running | State::Passed | State::Failed => {
+                        assert!(matches!(after, Err(Error::Transition { .. })), "{was:?} {report:?}");
+                    }
+                    _ => assert!(matches!(after, Err(Error::Invalid(_))), "{report:?}"),
+                }
+            }
+        }
+        let sentence = build(State::NotRun).after(State::Passed, at).unwrap_err().to_string();
+        assert!(sentence.starts_with("A build that is not run can't become passed"), "{sentence}");
     }
 
     #[test]

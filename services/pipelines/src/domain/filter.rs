@@ -10,6 +10,11 @@ use super::{
     team::{Privacy, Sight},
 };
 
+/// The most values that one filter may list: a statement takes only so many.
+pub(crate) const MOST_VALUES: usize = 500;
+/// The most meta-data that one filter may demand; each is a look-up of its own.
+pub(crate) const MOST_META_DATA: usize = 20;
+
 /// From when to when something was made; both ends count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Period {
@@ -21,11 +26,17 @@ pub(crate) struct Period {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Builds {
     pub(crate) branches: Option<Vec<String>>,
+    /// Branches like one of these count too; `*` stands for anything.
+    pub(crate) branch_patterns: Vec<String>,
     pub(crate) commits: Option<Vec<String>>,
     pub(crate) states: Option<Vec<State>>,
     /// All of them must be there.
     pub(crate) meta_data: Vec<MetaDatum>,
     pub(crate) created: Period,
+    /// Ended then or later.
+    pub(crate) finished_from: Option<Instant>,
+    /// Made by this user.
+    pub(crate) creator: Option<Uuid>,
 }
 
 /// How pipelines and teams are ordered.
@@ -42,6 +53,8 @@ pub(crate) struct Pipelines {
     pub(crate) archived: Option<bool>,
     pub(crate) search: Option<String>,
     pub(crate) repository_url: Option<String>,
+    /// A part of the repository's URL, whatever the case.
+    pub(crate) repository_like: Option<String>,
     pub(crate) created: Period,
     pub(crate) team: Option<Selector<Uuid>>,
     pub(crate) order: ListOrder,

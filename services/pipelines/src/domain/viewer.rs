@@ -54,6 +54,14 @@ impl Viewer {
         self.user.as_ref().filter(|user| user.email.eq_ignore_ascii_case(email)).map(|user| user.uuid)
     }
 
+    /// Whom a new build is attributed to: the author named, by name and address, or else the user.
+    pub(crate) fn author(&self, named: Option<(String, String)>) -> Option<Person> {
+        match named {
+            Some((name, email)) => Some(Person { uuid: self.uuid_of(&email), name, email }),
+            None => self.person(),
+        }
+    }
+
     /// What is kept of the user in the rows that they make.
     pub(crate) fn person(&self) -> Option<Person> {
         let user = self.user.as_ref()?;

@@ -26,7 +26,7 @@ use crate::{
     error::Error,
 };
 
-pub(crate) use list::{Filter, MOST_VALUES, made_by, of_pipeline};
+pub(crate) use list::{Filter, made_by, of_pipeline};
 
 /// A build from a pipeline
 #[derive(Clone, Debug)]

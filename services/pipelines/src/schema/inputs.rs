@@ -9,7 +9,7 @@ use crate::{
     domain::{
         build::{MetaDatum, Order},
         pipeline::Content,
-        viewer::{Person, Viewer},
+        viewer::Viewer,
     },
     error::Error,
 };
@@ -206,10 +206,7 @@ impl BuildCreateInput {
             message: self.message,
             env: self.env.unwrap_or_default(),
             meta_data: meta_data.into_iter().map(|entry| MetaDatum { key: entry.key, value: entry.value }).collect(),
-            created_by: match self.author {
-                Some(BuildAuthorInput { email, name }) => Some(Person { uuid: viewer.uuid_of(&email), name, email }),
-                None => viewer.person(),
-            },
+            created_by: viewer.author(self.author.map(|BuildAuthorInput { email, name }| (name, email))),
         };
         order.check()
     }

@@ -114,6 +114,7 @@ impl Organization {
             archived,
             search,
             repository_url: repository.map(|repository| repository.url),
+            repository_like: None,
             created: Period { from: created_at_from.map(|at| at.0), to: created_at_to.map(|at| at.0) },
             order: match order {
                 Some(PipelineOrders::Name) => ListOrder::Name,

@@ -21,7 +21,7 @@ use crate::{
     domain::{
         self,
         cursor::Ordered,
-        filter::{Assignments, Builds, ListOrder, Period},
+        filter::{Assignments, Builds, ListOrder, MOST_VALUES, Period},
         paging::Arguments,
         pipeline::Visibility,
         relay::{self, Kind},
@@ -285,7 +285,7 @@ impl Pipeline {
 
 impl build::Filter {
     fn of_pipeline(self, commit: Option<Vec<String>>, created: Period) -> Result<Option<Builds>, Error> {
-        let commits = commit.map(|commits| text::at_most("Commit", commits, build::MOST_VALUES)).transpose()?;
+        let commits = commit.map(|commits| text::at_most("Commit", commits, MOST_VALUES)).transpose()?;
         let builds = self.builds()?;
         Ok(builds.map(|builds| Builds { commits: domain::filter::texts(commits), created, ..builds }))
     }

@@ -10,11 +10,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Store,
+    Store, commit,
     entity::{
         build::{ActiveModel, Column, Entity, Model},
         columns, meta_data, pipeline,
     },
+    order,
     pipelines::take_number,
     team_pipelines::Count,
     together, within,
@@ -32,7 +33,7 @@ use crate::{
     error::Error,
 };
 
-type Pair = (Build, Pipeline);
+pub(super) type Pair = (Build, Pipeline);
 
 impl Store {
     /// The build of that number, with its pipeline.
@@ -139,7 +140,7 @@ impl Store {
         let (pipeline, number) = take_number(&transaction, scope, pipeline).await?;
         let build = birth.build(&pipeline, number, content(&pipeline)?);
         insert(&transaction, &build).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok((build, pipeline))
     }
 
@@ -154,7 +155,7 @@ impl Store {
         let mut copy = birth.build(&pipeline, number, original.content.clone());
         copy.rebuilt_from = Some(original.uuid);
         insert(&transaction, &copy).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok((original, (copy, pipeline)))
     }
 
@@ -183,7 +184,7 @@ impl Store {
         if changed.rows_affected == 0 {
             return Err(Error::Finished);
         }
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(found)
     }
 }
@@ -217,7 +218,11 @@ impl Birth {
     }
 }
 
-async fn build(connection: &impl ConnectionTrait, scope: &[Uuid], uuid: Uuid) -> Result<Option<Pair>, Error> {
+pub(super) async fn build(
+    connection: &impl ConnectionTrait,
+    scope: &[Uuid],
+    uuid: Uuid,
+) -> Result<Option<Pair>, Error> {
     let select = scoped(paired(), scope).filter(Column::Uuid.eq(uuid));
     select.one(connection).await?.map(pair).transpose()
 }
@@ -262,13 +267,18 @@ fn matching(filter: &Builds) -> Condition {
     let condition = Condition::all()
         .add(within(Column::CreatedAt, filter.created))
         .add_option(filter.commits.clone().map(|commits| Column::Commit.is_in(commits)))
-        .add_option(states.map(|states| Column::State.is_in(states)));
+        .add_option(states.map(|states| Column::State.is_in(states)))
+        .add_option(filter.creator.map(|user| Column::CreatedByUuid.eq(user)))
+        .add_option(filter.finished_from.map(|from| Column::FinishedAt.gte(from)));
     filter.meta_data.iter().fold(condition, |condition, datum| condition.add(Column::Uuid.in_subquery(carrying(datum))))
 }
 
 /// The same, and on those branches, whatever the pipeline.
-fn anywhere(filter: &Builds) -> Condition {
-    matching(filter).add_option(filter.branches.clone().map(|branches| Column::Branch.is_in(branches)))
+pub(super) fn anywhere(filter: &Builds) -> Condition {
+    let patterns = filter.branch_patterns.iter().map(|pattern| order::like(Column::Branch, pattern));
+    let exact = filter.branches.clone().map(|branches| Column::Branch.is_in(branches));
+    let any = exact.into_iter().chain(patterns).fold(Condition::any(), Condition::add);
+    if any.is_empty() { matching(filter) } else { matching(filter).add(any) }
 }
 
 fn carrying(datum: &MetaDatum) -> sea_orm::sea_query::SelectStatement {

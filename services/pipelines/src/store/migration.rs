@@ -2,6 +2,7 @@
 
 mod m0001_pipelines_and_builds;
 mod m0002_teams;
+mod m0004_builds_of_organizations;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -12,7 +13,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_pipelines_and_builds::Migration), Box::new(m0002_teams::Migration)]
+        vec![
+            Box::new(m0001_pipelines_and_builds::Migration),
+            Box::new(m0002_teams::Migration),
+            Box::new(m0004_builds_of_organizations::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

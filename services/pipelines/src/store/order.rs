@@ -32,13 +32,25 @@ pub(super) fn part<S: QueryFilter + QueryOrder + QuerySelect>(
     Ok(select.limit(page.limit()))
 }
 
-/// The rows whose name contains a text. Both sides are lowered by the database, so that they are lowered alike.
+/// The rows whose name contains a text.
 pub(super) fn named_like(name: impl ColumnTrait, text: &str) -> Expr {
-    let pattern: String =
-        text.chars().flat_map(|c| ['%', '_', '\\'].contains(&c).then_some('\\').into_iter().chain([c])).collect();
+    lowered_like(name, &format!("%{}%", escaped(text)))
+}
+
+/// The rows whose text is like a pattern, in which `*` stands for anything.
+pub(super) fn like(column: impl ColumnTrait, pattern: &str) -> Expr {
+    lowered_like(column, &escaped(pattern).replace('*', "%"))
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| ['%', '_', '\\'].contains(&c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// Both sides are lowered by the database, so that they are lowered alike.
+fn lowered_like(column: impl ColumnTrait, pattern: &str) -> Expr {
     let escape = Expr::Constant('\\'.into());
-    let pattern = Expr::from(Func::lower(Expr::val(format!("%{pattern}%")))).binary(BinOper::Escape, escape);
-    Expr::from(Func::lower(name.into_simple_expr())).binary(BinOper::Like, pattern)
+    let pattern = Expr::from(Func::lower(Expr::val(pattern))).binary(BinOper::Escape, escape);
+    Expr::from(Func::lower(column.into_simple_expr())).binary(BinOper::Like, pattern)
 }
 
 fn direction(ascending: bool) -> Order {

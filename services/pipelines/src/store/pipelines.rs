@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use kit::ambient::Instant;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, Select,
-    sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::Expr,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::{
     domain::{
         cursor,
         filter::Pipelines,
+        page::Numbered,
         paging::{Page, Window},
         pipeline::{Content, Pipeline},
         team::Assignment,
@@ -85,6 +86,28 @@ impl Store {
         let select = order::part(select, (Column::Name, Column::Uuid), filter.order, page)?;
         let rows = select.all(self.database.read()).await?;
         Ok(page.window(rows.into_iter().map(Pipeline::from).collect()))
+    }
+
+    /// A numbered page of an organization's pipelines, the newest first.
+    pub(crate) async fn page_of_pipelines(
+        &self,
+        organization: Uuid,
+        filter: &Pipelines,
+        page: Numbered,
+    ) -> Result<Vec<Pipeline>, Error> {
+        let select = narrowed(organization, filter).order_by_desc(Column::Uuid);
+        let rows = select.offset(page.offset).limit(page.limit).all(self.database.read()).await?;
+        Ok(rows.into_iter().map(Pipeline::from).collect())
+    }
+
+    /// The pipelines of those ids.
+    pub(crate) async fn pipelines_of(&self, scope: &[Uuid], uuids: Vec<Uuid>) -> Result<Vec<Pipeline>, Error> {
+        if uuids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = Entity::find().filter(Column::Uuid.is_in(uuids));
+        let select = select.filter(Column::OrganizationUuid.is_in(scope.iter().copied()));
+        Ok(select.all(self.database.read()).await?.into_iter().map(Pipeline::from).collect())
     }
 
     /// How many of an organization's pipelines there are.
@@ -207,6 +230,7 @@ fn narrowed(organization: Uuid, filter: &Pipelines) -> Select<Entity> {
         .add(within(Column::CreatedAt, filter.created))
         .add_option(archived)
         .add_option(filter.repository_url.as_ref().map(|url| Column::RepositoryUrl.eq(url)))
+        .add_option(filter.repository_like.as_deref().map(|text| order::named_like(Column::RepositoryUrl, text)))
         .add_option(filter.search.as_deref().map(|text| order::named_like(Column::Name, text)))
         .add_option(filter.team.as_ref().map(team_pipelines::held_by));
     Entity::find().filter(condition)

@@ -1,8 +1,8 @@
 //! The trail of changes: each row is written in the transaction of its change.
 
-use kit::audit::{self, Actor, Event, Subject};
+use kit::audit::{self, Actor, Event, Question, Read, Recorded, Subject};
 use sea_orm::{DatabaseTransaction, DbErr};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Store;
@@ -37,8 +37,18 @@ impl Store {
         let Entry { kind, subject, by, data } = entry;
         let (organization, subject) = subject.shown();
         let actor = by.and_then(|person| Some(Actor { uuid: person.uuid?, name: person.name.clone() }));
-        let context = json!({ "type": "GRAPHQL" });
+        let context = self.origin.as_ref().map_or(Value::Null, |origin| origin.context());
         audit::record(transaction, &self.ambient, Event { kind, organization, actor, subject, context, data }).await
+    }
+
+    /// The events of a page, newest first, and whether there are more.
+    pub(crate) async fn audit_events(&self, question: &Question) -> Read<(Vec<Recorded>, bool)> {
+        audit::list(self.database.read(), question).await
+    }
+
+    /// The event of that UUID in the organization's trail.
+    pub(crate) async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>> {
+        audit::find(self.database.read(), organization, event).await
     }
 }
 

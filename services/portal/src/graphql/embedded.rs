@@ -3,7 +3,10 @@
 use std::{fmt::Debug, sync::Arc};
 
 use bytes::Bytes;
-use kit::ambient::Instant;
+use kit::{
+    ambient::Instant,
+    audit::{Origin, Question, Read, Recorded},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -62,19 +65,25 @@ pub trait Embedded: Send + Sync + 'static {
     /// Makes a document of exactly one valid operation ready to run. The error is a sentence.
     fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String>;
 
-    /// Runs a caller's own document: validates it first.
+    /// Runs a caller's own document: validates it first. `asked`: with whose authority, and for which request.
     async fn query(
         &self,
         document: &str,
         operation: Option<&str>,
         variables: Map<String, Value>,
-        viewer: Viewer,
+        asked: (Viewer, Origin),
     ) -> Answer;
+
+    /// The events of a page of an organization's audit trail, newest first, and whether there are more.
+    async fn audit_events(&self, question: &Question) -> Read<(Vec<Recorded>, bool)>;
+
+    /// The event of that UUID in the organization's audit trail.
+    async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>>;
 }
 
 /// An operation that is ready to run.
 #[async_trait::async_trait]
 pub trait Prepared: Send + Sync + Debug {
-    /// Runs it with coerced variables. The answer is the GraphQL envelope as JSON.
-    async fn run(&self, variables: Map<String, Value>, viewer: Viewer) -> Bytes;
+    /// Runs it with coerced variables. `asked`: with whose authority, and for which request. The answer is the GraphQL envelope as JSON.
+    async fn run(&self, variables: Map<String, Value>, asked: (Viewer, Origin)) -> Bytes;
 }

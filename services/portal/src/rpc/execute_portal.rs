@@ -4,7 +4,7 @@ use bytes::Bytes;
 use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
 use kit::{
     address::Networks,
-    audit::{Event, Subject, context},
+    audit::{Event, Origin, Subject, context},
     error::Violation,
     grpc::{Caller, put_figures},
     json,
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::ignored;
 use crate::{
     catalog::Callable,
+    domain::organization::Organization,
     error::Error,
     graphql::{Runnable, coerce},
     service::Parts,
@@ -56,7 +57,8 @@ pub(super) async fn handle(
     let result_json = match &ready.runnable {
         Runnable::Embedded(prepared) => {
             let variables = coerced.read().map_err(Error::Invalid)?;
-            service.within_time(prepared.run(variables, viewer)).await?
+            let origin = Origin::of(&caller, Some(verdict.token));
+            service.within_time(prepared.run(variables, (viewer, origin))).await?
         }
         Runnable::Remote => {
             let assertion = service.assertion(&callable, &viewer, &verdict)?;
@@ -110,9 +112,14 @@ impl Parts {
         Err(Error::IpNotAllowed)
     }
 
+    /// How many calls of its portals the organization may have in a minute; 0: any number.
+    pub(super) fn calls_per_minute(&self, organization: &Organization) -> u32 {
+        organization.portal_requests_per_minute.unwrap_or(self.config.limits.requests_per_minute)
+    }
+
     /// Counts the call against the organization's limit.
     fn count(&self, callable: &Callable, notes: &mut MetadataMap) -> Result<(), Error> {
-        let limit = callable.organization.portal_requests_per_minute.unwrap_or(self.config.limits.requests_per_minute);
+        let limit = self.calls_per_minute(&callable.organization);
         let Some(figures) = self.calls.count(callable.organization.id, limit, self.ambient.now()) else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
 use std::iter;
 
 use contracts::execution::v1::{ExecuteQueryRequest, ExecuteQueryResponse};
-use kit::json;
+use kit::{audit::Origin, json};
 use tonic::{Request, metadata::MetadataMap};
 
 use super::execute_portal::MOST_DEPTH;
@@ -29,7 +29,8 @@ pub(super) async fn handle(
     let Target::BuiltIn { api, .. } = &**service.targets.built_in() else {
         return Err(Error::Garbled("the built-in API"));
     };
-    let run = api.query(&query, operation_name.as_deref(), variables, viewer);
+    let origin = Origin::of(&caller, Some(identity.token)).known_as("GRAPHQL");
+    let run = api.query(&query, operation_name.as_deref(), variables, (viewer, origin));
     let Answer { json, executed, requested_complexity, actual_complexity } = service.within_time(run).await?;
     notes.insert("ratelimit-complexity-requested", requested_complexity.into());
     notes.insert("ratelimit-complexity-actual", actual_complexity.into());
@@ -49,7 +50,7 @@ impl Parts {
         let user = (Spender::User(identity.user.uuid), limits.graphql_user_complexity);
         let budgets: Vec<_> = identity.organizations().into_iter().map(organization).chain(iter::once(user)).collect();
         for (spender, limit) in &budgets {
-            let figures = self.complexity.add(*spender, 0, *limit, self.ambient.now());
+            let figures = self.complexity.peek(spender, *limit, self.ambient.now());
             if let Some(figures) = figures.filter(|figures| figures.remaining() == 0) {
                 return Err(Error::ComplexitySpent(figures));
             }

@@ -3,6 +3,7 @@
 use kit::audit::Event;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::Expr,
 };
 
 use super::{Store, Unwritten, entity::organization, portals::refused};
@@ -41,6 +42,23 @@ impl Store {
     pub(crate) async fn find_organization_by_id(&self, id: OrganizationId) -> Result<Option<Organization>, DbErr> {
         let row = organization::Entity::find_by_id(id.0).one(self.database.read()).await?;
         Ok(row.map(Organization::from))
+    }
+
+    /// Sets how many calls of its portals an organization may have in a minute.
+    pub(crate) async fn set_requests_per_minute(
+        &self,
+        id: OrganizationId,
+        limit: Option<u32>,
+        event: Event,
+    ) -> Result<(), Unwritten> {
+        let transaction = self.database.begin().await?;
+        let value = limit.and_then(|limit| i32::try_from(limit).ok());
+        organization::Entity::update_many()
+            .col_expr(organization::Column::PortalRequestsPerMinute, Expr::value(value))
+            .filter(organization::Column::Uuid.eq(id.0))
+            .exec(&transaction)
+            .await?;
+        self.finish(transaction, event).await
     }
 
     /// Writes a new organization.

@@ -318,6 +318,7 @@ impl TokenService for Scripted {
             user: Some(ada()),
             scopes: self.0.scopes.lock().unwrap().iter().map(ToString::to_string).collect(),
             memberships: role.map(|role| Membership { organization_uuid, role: role.into() }).into_iter().collect(),
+            organization_rate: None,
         }))
     }
 

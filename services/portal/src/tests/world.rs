@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use contracts::{
 };
 use kit::{
     ambient::{Ambient, Clock, Entropy, Instant},
+    audit::{Origin, Question, Read, Recorded},
     boot::Tasks,
     credential::{Kind, Plain},
     grpc::{Caller, Layered, Peer, Refusal, ServiceKey},
@@ -27,8 +28,9 @@ use kit::{
 };
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, service::Routes};
+use uuid::Uuid;
 
-use super::tokens::Tokens;
+use super::{tokens::Tokens, trail::TokenTrail};
 use crate::{
     Config, Limits, Service, Upstream,
     graphql::{Answer, Embedded, Prepared, Viewer},
@@ -78,6 +80,8 @@ pub(super) struct Echo {
     pub(super) silent: Arc<AtomicBool>,
     /// How often it was asked while silent.
     pub(super) unanswered: Arc<AtomicUsize>,
+    /// Its audit trail, newest first.
+    pub(super) trail: Arc<Mutex<Vec<Recorded>>>,
 }
 
 #[derive(Clone)]
@@ -103,17 +107,29 @@ impl Embedded for Echo {
     fn prepare(&self, document: &str) -> Result<Arc<dyn Prepared>, String> {
         Ok(Arc::new(EchoDocument(self.clone(), document.to_owned())))
     }
-    async fn query(&self, document: &str, _: Option<&str>, variables: Map<String, Value>, viewer: Viewer) -> Answer {
-        let json = EchoDocument(self.clone(), document.to_owned()).run(variables, viewer).await;
+    async fn query(
+        &self,
+        document: &str,
+        _: Option<&str>,
+        variables: Map<String, Value>,
+        asked: (Viewer, Origin),
+    ) -> Answer {
+        let json = EchoDocument(self.clone(), document.to_owned()).run(variables, asked).await;
         // A document costs its length.
         let actual_complexity = document.len() as u64;
         Answer { json, executed: true, requested_complexity: 2 * actual_complexity, actual_complexity }
+    }
+    async fn audit_events(&self, _: &Question) -> Read<(Vec<Recorded>, bool)> {
+        Ok((self.trail.lock().unwrap().clone(), false))
+    }
+    async fn audit_event(&self, _: Uuid, event: Uuid) -> Read<Option<Recorded>> {
+        Ok(self.trail.lock().unwrap().iter().find(|recorded| recorded.uuid == event).cloned())
     }
 }
 
 #[async_trait::async_trait]
 impl Prepared for EchoDocument {
-    async fn run(&self, variables: Map<String, Value>, viewer: Viewer) -> Bytes {
+    async fn run(&self, variables: Map<String, Value>, (viewer, _): (Viewer, Origin)) -> Bytes {
         if self.0.silent.load(Ordering::SeqCst) {
             self.0.unanswered.fetch_add(1, Ordering::SeqCst);
             return std::future::pending().await;
@@ -147,6 +163,7 @@ pub(super) struct World {
     pub(super) service: Service,
     pub(super) clock: Arc<HeldClock>,
     pub(super) tokens: Arc<Tokens>,
+    pub(super) trail: Arc<TokenTrail>,
     pub(super) echo: Echo,
     pub(super) caller: Caller,
     bed: Bed,
@@ -183,6 +200,7 @@ fn config(bed: &Bed) -> Config {
         public_url: "https://portals.test".into(),
         limits: Limits {
             requests_per_minute: 0,
+            most_requests_per_minute: 0,
             portals: 10,
             upstreams: 3,
             in_flight_per_portal: 64,
@@ -208,7 +226,8 @@ impl World {
         let clock = Arc::new(HeldClock::default());
         let tokens = Arc::new(Tokens::new(Arc::clone(&clock)));
         let echo = Echo::default();
-        let routes = Routes::new(tokens.server());
+        let trail = Arc::new(TokenTrail::default());
+        let routes = Routes::new(tokens.server()).add_service(trail.server());
         let peer = Peer::local(Layered::new(routes.prepare()));
         let ambient = Ambient::new(Arc::<HeldClock>::clone(&clock), Arc::new(RealEntropy));
         let service = Service::open(config, ambient, peer, Arc::new(echo.clone()), &Tasks::default()).await.unwrap();
@@ -216,7 +235,7 @@ impl World {
         *tokens.organization.lock().unwrap() = organization.to_string();
         let authorization = format!("Bearer {}", portal_token()).parse().ok();
         let caller = Caller { authorization, client_ip: "192.0.2.1".parse().ok(), ..Caller::default() };
-        Self { service, clock, tokens, echo, caller, bed }
+        Self { service, clock, tokens, trail, echo, caller, bed }
     }
 
     pub(super) fn peer(&self) -> Peer {

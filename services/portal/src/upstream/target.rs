@@ -90,6 +90,7 @@ impl Target {
 /// Where portals run, as it is known now.
 pub(crate) struct Targets {
     built_in: Arc<Target>,
+    embedded: Arc<dyn Embedded>,
     seals: ArcSwap<Seals>,
     assertions: ArcSwap<Assertions>,
     kept: sync::Cache<UpstreamId, (u64, Arc<Target>)>,
@@ -110,12 +111,18 @@ impl Targets {
             u32::try_from(schema.as_ref().map_or(1 << 10, Schema::bytes)).unwrap_or(u32::MAX)
         };
         Ok(Self {
+            embedded: Arc::clone(&api),
             built_in: Arc::new(Target::BuiltIn { api, schema }),
             seals: ArcSwap::from_pointee(Seals::new(keys)),
             assertions: ArcSwap::from_pointee(Assertions::new(keys)),
             kept: sync::Cache::new(MOST_TARGETS),
             schemas: future::Cache::builder().weigher(weight).max_capacity(MOST_SCHEMAS).build(),
         })
+    }
+
+    /// The built-in API itself.
+    pub(crate) fn embedded(&self) -> &dyn Embedded {
+        &*self.embedded
     }
 
     /// The built-in API.

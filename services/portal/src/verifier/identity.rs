@@ -1,6 +1,6 @@
 //! Who presents an API access token.
 
-use contracts::token::v1::{Role, VerifyApiTokenResponse};
+use contracts::token::v1::{RateFigures, Role, VerifyApiTokenResponse};
 use uuid::Uuid;
 
 use super::verdict::author;
@@ -16,12 +16,14 @@ pub(crate) struct Identity {
     pub(crate) user: Author,
     scopes: Vec<String>,
     memberships: Vec<(OrganizationId, Role)>,
+    /// How the management requests of the organization stand that was named; `None`: none was counted.
+    pub(crate) organization_rate: Option<RateFigures>,
 }
 
 impl Identity {
     /// Reads what the token service says.
     pub(super) fn read(reply: VerifyApiTokenResponse) -> Result<Self, Error> {
-        let VerifyApiTokenResponse { token_uuid, user, scopes, memberships } = reply;
+        let VerifyApiTokenResponse { token_uuid, user, scopes, memberships, organization_rate } = reply;
         let memberships = memberships.into_iter().filter_map(|membership| {
             let organization = membership.organization_uuid.parse().ok()?;
             Some((OrganizationId(organization), Role::try_from(membership.role).ok()?))
@@ -31,6 +33,7 @@ impl Identity {
             user: user.and_then(author).ok_or(Error::Garbled("a user"))?,
             scopes,
             memberships: memberships.collect(),
+            organization_rate,
         })
     }
 

@@ -142,15 +142,6 @@ pub(crate) fn admits(list: Option<&str>, address: Option<IpAddr>) -> bool {
     address.is_some_and(|address| networks.contains(address))
 }
 
-/// A limit for unused tokens, in days, or what is wrong with it.
-pub(crate) fn check_inactivity(days: Option<u32>) -> Result<Option<u32>, Violation> {
-    if days.is_none_or(|days| INACTIVITY_DAYS.contains(&days)) {
-        return Ok(days);
-    }
-    let why = "must be one of 30, 60, 90, 180 and 365, or left out";
-    Err(Violation::new("revoke_inactive_tokens_after_days", why))
-}
-
 /// Tokens whose last use, or making where there was none, is at or before this are past a limit of `days`.
 pub(crate) fn inactive_since(days: u32, now: Instant) -> Instant {
     now - TimeDelta::days(days.into())

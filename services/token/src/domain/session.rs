@@ -67,7 +67,7 @@ impl Session {
         scopes.sort_unstable_by_key(|scope| scope.name());
         // It was judged when it was found, and is looked up again each time.
         let life = Life { expires_at: None, revoked_at: None };
-        ApiToken { uuid, user, scopes, memberships, allowed_ip_addresses: None, tag, life }
+        ApiToken { uuid, user, scopes, memberships, closed: Vec::new(), allowed_ip_addresses: None, tag, life }
     }
 
     /// Whether the user belongs to `organization`.

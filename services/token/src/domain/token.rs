@@ -1,9 +1,12 @@
 //! Tokens as they are stored, and whether one that was found counts.
 
+use std::net::IpAddr;
+
 use kit::{ambient::Instant, credential::Plain};
 use uuid::Uuid;
 
 use super::{
+    api_token::admits,
     scope::Scope,
     tag::Tag,
     user::{Membership, Role, User},
@@ -73,8 +76,10 @@ pub(crate) struct ApiToken {
     pub(crate) user: User,
     /// Sorted by name.
     pub(crate) scopes: Vec<Scope>,
-    /// Those that both user and token reach.
+    /// Those that both user and token reach, from where the caller is.
     pub(crate) memberships: Vec<Membership>,
+    /// Organizations that they don't reach for where the caller is alone.
+    pub(crate) closed: Vec<Uuid>,
     /// Space-separated CIDRs; `None`: anywhere.
     pub(crate) allowed_ip_addresses: Option<String>,
     pub(crate) tag: Tag,
@@ -85,6 +90,14 @@ impl ApiToken {
     /// What the user is in `organization`; `None` if token or user don't reach it.
     pub(crate) fn role_in(&self, organization: Uuid) -> Option<Role> {
         self.memberships.iter().find(|own| own.organization == organization).map(|own| own.role)
+    }
+
+    /// The same from `address`: organizations whose list of addresses doesn't admit it are out of reach.
+    pub(crate) fn from_address(mut self, lists: &[(Uuid, String)], address: Option<IpAddr>) -> Self {
+        let shut = lists.iter().filter(|(_, list)| !admits(Some(list), address)).map(|(organization, _)| *organization);
+        self.closed = shut.collect();
+        self.memberships.retain(|own| !self.closed.contains(&own.organization));
+        self
     }
 }
 

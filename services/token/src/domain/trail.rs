@@ -72,10 +72,10 @@ impl Trail {
         self.event("ORGANIZATION_MEMBER_DELETED", organization, user_subject(user), data)
     }
 
-    pub(crate) fn settings_updated(&self, organization: Uuid, [before, after]: [Option<u32>; 2]) -> Event {
+    /// `changed`: of each setting that differs, what it was and what it is.
+    pub(crate) fn settings_updated(&self, organization: Uuid, changed: Value) -> Event {
         let subject = Subject { kind: "organization", uuid: organization, name: String::new() };
-        let data = json!({ "revoke_inactive_tokens_after_days": [before, after] });
-        self.event("ORGANIZATION_API_SETTINGS_UPDATED", organization, subject, data)
+        self.event("ORGANIZATION_API_SETTINGS_UPDATED", organization, subject, changed)
     }
 
     pub(crate) fn api_token_created(&self, organization: Uuid, token: &ListedApiToken, reach: Reach) -> Event {

@@ -15,6 +15,7 @@ use crate::{
         trail::Trail,
         user::{Role, User},
     },
+    limiter::Rates,
 };
 
 /// What an RPC asks of its caller.
@@ -53,18 +54,25 @@ impl ApiToken {
 }
 
 impl Service {
-    /// The API access token that `caller` presents, if it counts; one request of its user is counted, for `organization`
-    /// too if both reach it.
+    /// The API access token that `caller` presents, if it counts and reaches `organization` from where the caller is; one
+    /// request of its user is counted unless it was before, for `organization` too if both reach it.
     pub(super) async fn counted_api_token(
         &self,
         caller: &Caller,
         organization: Option<Uuid>,
         notes: &mut MetadataMap,
-    ) -> Result<ApiToken, Error> {
+    ) -> Result<(ApiToken, Rates), Error> {
         let token = self.api_token(caller).await?;
+        if organization.is_some_and(|organization| token.closed.contains(&organization)) {
+            tracing::info!(token = %token.uuid, request_id = caller.request_id(), "address refused by the organization");
+            return Err(Error::IpNotAllowedThere);
+        }
+        if caller.is_counted {
+            return Ok((token, Rates::default()));
+        }
         let rates = self.count(&token, organization);
         reply::put_rates(notes, &rates);
-        if rates.over().is_some() { Err(Error::RateLimited(rates)) } else { Ok(token) }
+        if rates.over().is_some() { Err(Error::RateLimited(rates)) } else { Ok((token, rates)) }
     }
 
     /// The caller as a member of `organization` who has what the RPC needs.
@@ -75,7 +83,7 @@ impl Service {
         need: &Need,
         notes: &mut MetadataMap,
     ) -> Result<Authority, Error> {
-        let token = self.counted_api_token(&caller, Some(organization), notes).await?;
+        let (token, _) = self.counted_api_token(&caller, Some(organization), notes).await?;
         token.require_scope(need.scope)?;
         let role = token.role_in(organization).ok_or(Error::NotFound(need.missing))?;
         if need.administrator && role != Role::Admin {

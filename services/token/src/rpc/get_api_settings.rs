@@ -1,9 +1,12 @@
 //! `GetApiSettings`.
 
-use contracts::directory::v1::{ApiSettings, GetApiSettingsRequest, GetApiSettingsResponse};
+use contracts::directory::v1::{GetApiSettingsRequest, GetApiSettingsResponse};
 use tonic::{Request, metadata::MetadataMap};
 
-use super::{parse, people::SEE_SETTINGS};
+use super::{
+    parse,
+    people::{self, SEE_SETTINGS},
+};
 use crate::{Error, Service};
 
 pub(super) async fn handle(
@@ -15,6 +18,6 @@ pub(super) async fn handle(
     let GetApiSettingsRequest { organization_uuid } = request.into_inner();
     let organization = parse::uuid("organization_uuid", &organization_uuid)?;
     service.authorize(caller, organization, &SEE_SETTINGS, notes).await?;
-    let limit = service.0.store.inactivity_limit(organization).await?;
-    Ok(GetApiSettingsResponse { settings: Some(ApiSettings { revoke_inactive_tokens_after_days: limit }) })
+    let settings = service.0.store.api_settings(organization).await?;
+    Ok(GetApiSettingsResponse { settings: Some(people::api_settings(settings)) })
 }

@@ -13,7 +13,7 @@ pub(super) async fn handle(
 ) -> Result<GetApiTokenResponse, Error> {
     let caller = service.caller(&request);
     let GetApiTokenRequest {} = request.into_inner();
-    let token = service.counted_api_token(&caller, None, notes).await?;
+    let (token, _) = service.counted_api_token(&caller, None, notes).await?;
     let found = service.0.store.get_api_token(token.uuid).await?.ok_or(Error::NoApiToken)?;
     Ok(GetApiTokenResponse { api_token: Some(people::api_token(found)) })
 }

@@ -13,7 +13,7 @@ pub(super) async fn handle(
 ) -> Result<GetAuthenticatedUserResponse, Error> {
     let caller = service.caller(&request);
     let GetAuthenticatedUserRequest {} = request.into_inner();
-    let token = service.counted_api_token(&caller, None, notes).await?;
+    let (token, _) = service.counted_api_token(&caller, None, notes).await?;
     token.require_scope(Scope::ReadUser)?;
     Ok(GetAuthenticatedUserResponse { user: Some(reply::user(token.user)) })
 }

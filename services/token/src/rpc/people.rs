@@ -2,17 +2,17 @@
 
 use contracts::{directory::v1 as wire, token::v1 as token};
 use kit::{
-    audit,
+    audit::Origin,
     error::Violation,
     grpc::{Caller, to_timestamp},
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{authority::Need, parse, reply};
 use crate::{
     Error,
     domain::{
+        api_settings::ApiSettings,
         api_token::ListedApiToken,
         email::Email,
         scope::Scope,
@@ -42,11 +42,7 @@ pub(super) const NO_PASSWORD: &str = "!";
 
 /// The trail of what the operator does, whoever that is.
 pub(super) fn operator(caller: &Caller) -> Trail {
-    let mut context = audit::context(caller, None);
-    if let Value::Object(members) = &mut context {
-        members.insert("type".to_owned(), "OPERATOR".into());
-    }
-    Trail { actor: None, context }
+    Trail { actor: None, context: Origin::of(caller, None).known_as("OPERATOR").context() }
 }
 
 /// The user in an organization that both are named by their UUIDs.
@@ -94,6 +90,15 @@ pub(super) fn api_token(token: ListedApiToken) -> wire::ApiToken {
         last_used_at: token.last_used_at.map(to_timestamp),
         last_used_ip: token.last_used_ip,
         allowed_ip_addresses: token.terms.allowed_ip_addresses,
+    }
+}
+
+pub(super) fn api_settings(settings: ApiSettings) -> wire::ApiSettings {
+    let ApiSettings { inactivity_days, allowed_ip_addresses, restricts_creation } = settings;
+    wire::ApiSettings {
+        revoke_inactive_tokens_after_days: inactivity_days,
+        allowed_ip_addresses,
+        restrict_user_api_token_creation: restricts_creation,
     }
 }
 

@@ -1,7 +1,10 @@
 //! From domain types to messages.
 
 use contracts::{credential::v1 as credential, token::v1 as wire};
-use kit::grpc::{put_figures, to_timestamp};
+use kit::{
+    grpc::{put_figures, to_timestamp},
+    window::Figures,
+};
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use crate::{
@@ -87,6 +90,11 @@ pub(super) fn new_portal_token(token: &NewPortalToken) -> credential::PortalToke
         allowed_ip_addresses: token.allowed_ip_addresses.clone(),
         secret_uuid: token.secret.map(|uuid| uuid.to_string()),
     }
+}
+
+pub(super) fn figures(figures: Figures) -> wire::RateFigures {
+    let Figures { limit, current, reset } = figures;
+    wire::RateFigures { limit, current, reset_seconds: reset }
 }
 
 /// Writes what was counted: `ratelimit-*` of the organization, `ratelimit-user-*` of the user.

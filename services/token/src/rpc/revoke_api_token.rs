@@ -13,7 +13,7 @@ pub(super) async fn handle(
 ) -> Result<RevokeApiTokenResponse, Error> {
     let caller = service.caller(&request);
     let RevokeApiTokenRequest {} = request.into_inner();
-    let token = service.counted_api_token(&caller, None, notes).await?;
+    let (token, _) = service.counted_api_token(&caller, None, notes).await?;
     let trail = Trail { actor: Some(token.user.into()), context: audit::context(&caller, Some(token.uuid)) };
     let revoked = service.0.store.revoke_api_token(token.uuid, service.0.ambient.now(), &trail).await?;
     if revoked { Ok(RevokeApiTokenResponse {}) } else { Err(Error::NoApiToken) }

@@ -1,13 +1,16 @@
 //! `UpdateApiSettings`.
 
-use contracts::directory::v1::{ApiSettings, UpdateApiSettingsRequest, UpdateApiSettingsResponse};
+use contracts::directory::v1::{self as wire, UpdateApiSettingsRequest, UpdateApiSettingsResponse};
 use tonic::{Request, metadata::MetadataMap};
 
 use super::{
     parse,
-    people::{ADMINISTER, refused},
+    people::{self, ADMINISTER, refused},
 };
-use crate::{Error, Service, domain::api_token::check_inactivity};
+use crate::{
+    Error, Service,
+    domain::api_settings::{ApiSettings, Named},
+};
 
 pub(super) async fn handle(
     service: &Service,
@@ -15,12 +18,25 @@ pub(super) async fn handle(
     notes: &mut MetadataMap,
 ) -> Result<UpdateApiSettingsResponse, Error> {
     let caller = service.caller(&request);
-    let UpdateApiSettingsRequest { organization_uuid, settings } = request.into_inner();
+    let UpdateApiSettingsRequest { organization_uuid, settings, update_mask, allow_lockout } = request.into_inner();
     let organization = parse::uuid("organization_uuid", &organization_uuid)?;
     let settings = settings.ok_or_else(|| parse::invalid("settings", "is missing"))?;
-    let ApiSettings { revoke_inactive_tokens_after_days: limit } = settings;
     let authority = service.authorize(caller, organization, &ADMINISTER, notes).await?;
-    let limit = check_inactivity(limit).map_err(refused)?;
-    service.0.store.set_inactivity_limit(organization, limit, &authority.trail()).await?;
-    Ok(UpdateApiSettingsResponse { settings: Some(ApiSettings { revoke_inactive_tokens_after_days: limit }) })
+    let named = Named::read(update_mask.as_ref().map(|mask| mask.paths.as_slice())).map_err(refused)?;
+    let settings = read(settings);
+    let faults = settings.check(named, (!allow_lockout).then_some(authority.caller.client_ip));
+    if !faults.is_empty() {
+        return Err(Error::Validation(faults));
+    }
+    let settings = service.0.store.set_api_settings(organization, &settings, named, &authority.trail()).await?;
+    Ok(UpdateApiSettingsResponse { settings: Some(people::api_settings(settings)) })
+}
+
+fn read(settings: wire::ApiSettings) -> ApiSettings {
+    let wire::ApiSettings {
+        revoke_inactive_tokens_after_days: inactivity_days,
+        allowed_ip_addresses,
+        restrict_user_api_token_creation: restricts_creation,
+    } = settings;
+    ApiSettings { inactivity_days, allowed_ip_addresses, restricts_creation }
 }

@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Store, commit,
+    Store, api_settings, commit,
     entity::{
         api_token::{ActiveModel, Column, Entity, Model, Relation},
         api_token_organization::{self as reached, Column as Reached},
@@ -28,7 +28,7 @@ use crate::{
         tag::Tag,
         token::{ApiToken, Life},
         trail::{Trail, Why, trails},
-        user::{Membership, User},
+        user::{Membership, Role, User},
     },
 };
 
@@ -114,7 +114,8 @@ impl Store {
         let transaction = self.database.begin().await?;
         let user = users::locked(&transaction, email).await?;
         let places = memberships::kept_of_user(&transaction, user.uuid).await?;
-        let organizations = chosen(new.organizations.as_ref(), &places)?;
+        let allowed = allowed(&transaction, &places).await?;
+        let organizations = chosen(new.organizations.as_ref(), &places, &allowed)?;
         let reach = new.reach();
         let token = insert(&transaction, new, &user, &organizations).await?;
         let created = |of: &Uuid| trail.api_token_created(*of, &token, reach);
@@ -152,12 +153,32 @@ impl Store {
     }
 }
 
-/// Those of the user's organizations that were asked for; all where none was.
-fn chosen(wanted: Option<&BTreeSet<Uuid>>, places: &[Membership]) -> Result<Vec<Uuid>, Error> {
-    let theirs: BTreeSet<_> = places.iter().map(|place| place.organization).collect();
-    let Some(wanted) = wanted else { return Ok(theirs.into_iter().collect()) };
-    let strange = wanted.difference(&theirs).map(|organization| {
-        Violation::new("organization_uuids", format!("has {organization}, to which the user doesn't belong"))
+/// Those of the user's organizations that let them have tokens made.
+async fn allowed(transaction: &DatabaseTransaction, places: &[Membership]) -> Result<BTreeSet<Uuid>, DbErr> {
+    let restricting = api_settings::restricting(transaction, places.iter().map(|place| place.organization)).await?;
+    let open = |place: &&Membership| place.role == Role::Admin || !restricting.contains(&place.organization);
+    Ok(places.iter().filter(open).map(|place| place.organization).collect())
+}
+
+/// Those of the user's organizations that were asked for; all that are `allowed` where none was.
+fn chosen(
+    wanted: Option<&BTreeSet<Uuid>>,
+    places: &[Membership],
+    allowed: &BTreeSet<Uuid>,
+) -> Result<Vec<Uuid>, Error> {
+    const NO_MORE: &str = "whose administrators alone may have API access tokens made";
+    let refuse = |why: String| Violation::new("organization_uuids", why);
+    let Some(wanted) = wanted else {
+        return if allowed.is_empty() && !places.is_empty() {
+            Err(Error::Validation(vec![refuse(format!("can be none of the user's organizations, {NO_MORE}"))]))
+        } else {
+            Ok(allowed.iter().copied().collect())
+        };
+    };
+    let is_theirs = |organization: &Uuid| places.iter().any(|place| place.organization == *organization);
+    let strange = wanted.difference(allowed).map(|organization| {
+        let why = if is_theirs(organization) { NO_MORE } else { "to which the user doesn't belong" };
+        refuse(format!("has {organization}, {why}"))
     });
     let strange: Vec<_> = strange.collect();
     if strange.is_empty() { Ok(wanted.iter().copied().collect()) } else { Err(Error::Validation(strange)) }
@@ -318,6 +339,7 @@ fn api_token(row: Model, user: User, memberships: Vec<Membership>) -> ApiToken {
         user,
         scopes: scopes(&row.scopes),
         memberships,
+        closed: Vec::new(),
         allowed_ip_addresses: row.allowed_ip_addresses,
         tag: Tag { key_id: row.key_id, bytes: row.tag },
         life: Life { expires_at: row.expires_at, revoked_at: row.revoked_at },

@@ -7,6 +7,7 @@
 mod m0001_credentials;
 mod m0002_secrets_codes_sessions;
 mod m0003_key_readers;
+mod m0004_address_lists;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_credentials::Migration),
             Box::new(m0002_secrets_codes_sessions::Migration),
             Box::new(m0003_key_readers::Migration),
+            Box::new(m0004_address_lists::Migration),
         ]
     }
 

@@ -20,8 +20,9 @@ async fn get(world: &World, token: &str) -> Option<u32> {
 }
 
 pub(super) async fn set(world: &World, days: Option<u32>) -> Result<Option<u32>, Status> {
-    let settings = Some(ApiSettings { revoke_inactive_tokens_after_days: days });
-    let request = UpdateApiSettingsRequest { organization_uuid: ORGANIZATION.to_string(), settings };
+    let settings = Some(ApiSettings { revoke_inactive_tokens_after_days: days, ..ApiSettings::default() });
+    let request =
+        UpdateApiSettingsRequest { organization_uuid: ORGANIZATION.to_string(), settings, ..Default::default() };
     let request = from_outside(request, Some(world.api_token.expose()));
     let reply = directory(world).update_api_settings(request).await?.into_inner();
     Ok(reply.settings.unwrap().revoke_inactive_tokens_after_days)

@@ -57,7 +57,7 @@ fn all() -> [Guarded; 9] {
         remove_api_token_organization(RemoveApiTokenOrganizationRequest { token_uuid: nobody() })
             write_organization_settings true;
         get_api_settings(GetApiSettingsRequest {}) read_organization_settings false;
-        update_api_settings(UpdateApiSettingsRequest { settings: Some(ApiSettings::default()) })
+        update_api_settings(UpdateApiSettingsRequest { settings: Some(ApiSettings::default()), update_mask: None, allow_lockout: false })
             write_organization_settings true;
     }
 }
@@ -238,7 +238,11 @@ async fn a_bad_uuid_names_its_field() {
         let bad = RemoveApiTokenOrganizationRequest { organization_uuid, token_uuid: "x".into() };
         let status = directory(world).remove_api_token_organization(from_outside(bad, value)).await.unwrap_err();
         assert_eq!(Refusal::of(&status).violations[0].field, "token_uuid");
-        let bad = UpdateApiSettingsRequest { organization_uuid: ORGANIZATION.to_string(), settings: None };
+        let bad = UpdateApiSettingsRequest {
+            organization_uuid: ORGANIZATION.to_string(),
+            settings: None,
+            ..Default::default()
+        };
         let status = directory(world).update_api_settings(from_outside(bad, value)).await.unwrap_err();
         assert_eq!(Refusal::of(&status).violations[0].field, "settings");
     })

@@ -236,6 +236,7 @@ pub(super) fn caller(token: Option<&str>) -> Caller {
         client_ip: "192.0.2.1".parse().ok(),
         client_agent: "curl".parse().ok(),
         is_service: false,
+        is_counted: false,
     }
 }
 

@@ -1,5 +1,7 @@
 use serde_json::json;
 
+use kit::audit::Origin;
+
 use super::world::{ada, everywhere, refusal};
 
 const CANCEL: &str = "mutation($id: ID!) { buildCancel(input: { id: $id, clientMutationId: \"c\" }) {
@@ -171,7 +173,7 @@ async fn parallel_builds_are_numbered_without_gaps() {
                 // Every tenth is refused after the number was taken, or before.
                 let branch = if n % 10 == 9 { json!(" ") } else { json!("main") };
                 let variables = json!({ "p": id, "b": branch }).as_object().cloned().unwrap();
-                let answer = super::world::parse(&api.execute(&prepared, variables, viewer).await);
+                let answer = super::world::parse(&api.execute(&prepared, variables, (viewer, Origin::default())).await);
                 answer["data"]["buildCreate"]["build"]["number"].as_u64()
             });
         }

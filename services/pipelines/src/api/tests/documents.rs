@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
 use super::world::{everywhere, parse};
+use kit::audit::Origin;
+
 use crate::PrepareError;
 
 #[tokio::test]
@@ -11,8 +13,8 @@ async fn keys_come_in_the_order_of_the_document() {
             node(id: \"ID\") { ... on Pipeline { builds { count } slug } id } }";
         let document = document.replace("ID", &world.pipeline_id());
         let prepared = world.api.prepare(&document).unwrap();
-        let executed = world.api.execute(&prepared, serde_json::Map::new(), world.authority()).await;
-        let queried = world.api.query(&document, None, serde_json::Map::new(), world.authority()).await;
+        let executed = world.api.execute(&prepared, serde_json::Map::new(), (world.authority(), Origin::default())).await;
+        let queried = world.api.query(&document, None, serde_json::Map::new(), (world.authority(), Origin::default())).await;
         assert_eq!(executed, queried.json);
         let text = String::from_utf8(executed.to_vec()).unwrap();
         let keys = ["pipeline", "builds", "pageInfo", "hasNextPage", "count", "name", "node", "builds", "count", "slug", "id", "viewer", "id", "organization", "pipelines", "count", "edges", "node", "id", "slug"];
@@ -141,9 +143,9 @@ async fn callers_may_ask_for_the_schema_and_choose_an_operation() {
         assert!(types.iter().any(|found| found["name"] == "BuildCreateInput"));
 
         let document = "query A { viewer { __typename } } query B { __typename }";
-        let answer = world.api.query(document, Some("B"), serde_json::Map::new(), world.authority()).await;
+        let answer = world.api.query(document, Some("B"), serde_json::Map::new(), (world.authority(), Origin::default())).await;
         assert_eq!(parse(&answer.json), json!({ "data": { "__typename": "Query" } }));
-        let answer = world.api.query(document, Some("C"), serde_json::Map::new(), world.authority()).await;
+        let answer = world.api.query(document, Some("C"), serde_json::Map::new(), (world.authority(), Origin::default())).await;
         assert_eq!(parse(&answer.json), json!({ "errors": [{ "message": "Unknown operation named \"C\"." }] }));
         let answer = world.query("{ viewer @skip(if: true) { id } }", json!({})).await;
         assert_eq!(answer, json!({ "data": {} }));
@@ -185,12 +187,12 @@ async fn a_document_costs_the_objects_that_it_asks_for_and_those_that_it_gets() 
             ("{ __typename }".to_owned(), 0, 0),
             ("{ s: __schema { queryType { name } } }".to_owned(), 2, 0),
         ] {
-            let answer = world.api.query(&document, None, serde_json::Map::new(), world.authority()).await;
+            let answer = world.api.query(&document, None, serde_json::Map::new(), (world.authority(), Origin::default())).await;
             assert!(answer.executed && parse(&answer.json).get("errors").is_none(), "{document}: {answer:?}");
             assert_eq!((answer.requested, answer.actual), (requested, actual), "{document}");
         }
         for document in ["{", "{ nothing }", "{ pipeline { builds(first: 500) { edges { node { pipeline { builds(first: 500) { edges { node { id } } } } } } } } }"] {
-            let answer = world.api.query(document, None, serde_json::Map::new(), world.authority()).await;
+            let answer = world.api.query(document, None, serde_json::Map::new(), (world.authority(), Origin::default())).await;
             assert!(!answer.executed && answer.actual == 0 && parse(&answer.json).get("data").is_none(), "{answer:?}");
         }
     })

@@ -1,3 +1,5 @@
+use kit::{audit::Origin, grpc::Caller};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::world::{World, everywhere, refusal};
@@ -113,6 +115,34 @@ async fn a_deleted_pipeline_takes_its_builds_along() {
         let again = world.api.ensure_pipeline(&world.organization, "my-pipeline", "Again").await.unwrap();
         assert_ne!(again, world.pipeline);
         assert_eq!(world.api.ensure_pipeline(&world.organization, "my-pipeline", "Other").await.unwrap(), again);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_trail_says_which_request_changed_a_pipeline() {
+    everywhere(async |world| {
+        let caller = Caller {
+            authorization: "Bearer secret".parse().ok(),
+            request_id: "r-1".parse().ok(),
+            client_ip: "192.0.2.1".parse().ok(),
+            client_agent: "curl".parse().ok(),
+            ..Caller::default()
+        };
+        let credential = world.pipeline;
+        let origin = Origin::of(&caller, Some(credential)).known_as("GRAPHQL");
+        let document = format!("mutation {{ pipelineArchive(input: {{ id: {:?} }}) {{ clientMutationId }} }}", world.pipeline_id());
+        let prepared = world.api.prepare(&document).unwrap();
+        world.api.execute(&prepared, serde_json::Map::new(), (world.ada(), origin)).await;
+        let read = world.database.read();
+        let sql = "SELECT type, context FROM audit_events ORDER BY uuid";
+        let rows = read.query_all_raw(sea_orm::Statement::from_string(read.get_database_backend(), sql)).await.unwrap();
+        let rows: Vec<(String, Value)> =
+            rows.iter().map(|row| (row.try_get("", "type").unwrap(), row.try_get("", "context").unwrap())).collect();
+        let context = json!({ "type": "GRAPHQL", "request_id": "r-1", "request_ip": "192.0.2.1", "request_user_agent": "curl",
+            "credential_uuid": credential });
+        // The first one was made at the first start, which no request causes.
+        assert_eq!(rows, [("PIPELINE_CREATED".to_owned(), Value::Null), ("PIPELINE_UPDATED".to_owned(), context)]);
     })
     .await;
 }

@@ -373,7 +373,7 @@ async fn no_change_goes_without_its_row_in_the_trail() {
         transaction.commit().await.unwrap();
         rest.clear();
         let answer = world.run(CREATE, json!({ "i": world.wanted("unseen", &json!({})) })).await;
-        assert_eq!(refusal(&answer, &json!(["teamCreate"])), "Something went wrong");
+        assert_eq!(refusal(&answer, &json!(["teamCreate"])), "The database can't be used right now");
         let answer = world.run("{ team(slug: \"acme-inc/unseen\") { id } }", json!({})).await;
         assert_eq!(answer, json!({ "data": { "team": null } }));
     })

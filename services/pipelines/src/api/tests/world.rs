@@ -10,6 +10,7 @@ use std::{
 
 use bed::each_engine;
 use chrono::TimeDelta;
+use kit::audit::Origin;
 use kit::{
     ambient::{Ambient, Clock, Entropy, Instant},
     db::Database,
@@ -134,12 +135,12 @@ impl World {
 
     pub(super) async fn run_as(&self, viewer: Viewer, document: &str, variables: Value) -> Value {
         let prepared = self.api.prepare(document).unwrap();
-        parse(&self.api.execute(&prepared, object(&variables), viewer).await)
+        parse(&self.api.execute(&prepared, object(&variables), (viewer, Origin::default())).await)
     }
 
     /// Runs a document as a caller's own.
     pub(super) async fn query(&self, document: &str, variables: Value) -> Value {
-        parse(&self.api.query(document, None, object(&variables), self.authority()).await.json)
+        parse(&self.api.query(document, None, object(&variables), (self.authority(), Origin::default())).await.json)
     }
 
     /// Makes a build and gives its `fields`.

@@ -12,7 +12,7 @@ use crate::{
         self,
         build::State,
         cursor::{Created, Number},
-        filter::Builds,
+        filter::{Builds, MOST_META_DATA, MOST_VALUES},
         paging::{Arguments, Page},
         text,
     },
@@ -24,11 +24,6 @@ use crate::{
     },
 };
 
-/// The most values that one filter may list.
-pub(crate) const MOST_VALUES: usize = 500;
-/// The most meta-data that one filter may demand; each is a look-up of its own.
-const MOST_META_DATA: usize = 20;
-
 /// What every list of builds can be narrowed to, as sent.
 pub(crate) struct Filter {
     pub(crate) branch: Option<Vec<String>>,
@@ -39,7 +34,6 @@ pub(crate) struct Filter {
 impl Filter {
     /// What to look for; `None` when no build can be meant.
     pub(crate) fn builds(self) -> Result<Option<Builds>, Error> {
-        // A statement takes only so many values.
         let branches = self.branch.map(|branches| text::at_most("Branch", branches, MOST_VALUES)).transpose()?;
         let states = self.state.map(|states| text::at_most("State", states, MOST_VALUES)).transpose()?;
         let meta_data = text::at_most("Meta-data", self.meta_data.unwrap_or_default(), MOST_META_DATA)?;

@@ -8,6 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub organization_uuid: Uuid,
     pub revoke_inactive_tokens_after_days: Option<i32>,
+    pub allowed_ip_addresses: Option<String>,
+    pub restrict_user_api_token_creation: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A line with its end.
-pub(super) fn line(cells: &[&str]) -> String {
+pub(crate) fn line(cells: &[&str]) -> String {
     let cells: Vec<_> = cells.iter().map(|text| cell(text)).collect();
     format!("{}\r\n", cells.join(","))
 }
