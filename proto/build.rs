@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "portals/token/v1/token.proto",
     "portals/audit/v1/audit.proto",
     "portals/credential/v1/credential.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 9] = [
     "portals/registry/v1/registry.proto",
     "portals/execution/v1/execution.proto",
     "portals/pipelines/v1/pipelines.proto",
+    "portals/webhook/v1/webhook.proto",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "Cargo says where to write in the environment")]

@@ -6,7 +6,10 @@ mod gatekeeper;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kit::audit::{Origin, Question, Read, Recorded};
+use kit::{
+    audit::{Origin, Question, Read, Recorded},
+    outbox::Outbox,
+};
 use portal::graphql;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -52,6 +55,10 @@ impl graphql::Embedded for BuiltIn {
 
     async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>> {
         self.0.audit_event(organization, event).await
+    }
+
+    fn events(&self) -> Option<Outbox> {
+        Some(self.0.outbox())
     }
 }
 

@@ -14,6 +14,7 @@ use contracts::{
     pipelines::v1::pipelines_service_client::PipelinesServiceClient,
     registry::v1::registry_service_client::RegistryServiceClient,
     token::v1::token_service_client::TokenServiceClient,
+    webhook::v1::webhook_service_client::WebhookServiceClient,
 };
 use http::{HeaderMap, header};
 use kit::{
@@ -57,6 +58,7 @@ struct Inner {
     sessions: SessionServiceClient<Peer>,
     registry: RegistryServiceClient<Peer>,
     audit: AuditServiceClient<Peer>,
+    webhooks: WebhookServiceClient<Peer>,
     execution: ExecutionServiceClient<Peer>,
     pipelines: PipelinesServiceClient<Peer>,
     in_flight: Semaphore,
@@ -78,6 +80,7 @@ impl Gateway {
             // A page of a hundred portals with large documents is more than tonic's usual 4 MiB.
             registry: RegistryServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             audit: AuditServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
+            webhooks: WebhookServiceClient::new(portal.clone()),
             execution: ExecutionServiceClient::new(portal.clone()).max_decoding_message_size(MOST_RESULT_BYTES),
             pipelines: PipelinesServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             portal,
@@ -148,11 +151,16 @@ impl Gateway {
         self.0.pipelines.clone()
     }
 
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<Peer> {
+        self.0.webhooks.clone()
+    }
+
     /// The service that has the RPC at `path`.
     pub(crate) fn peer_of(&self, path: &str) -> Peer {
-        let packages = ["/portals.audit.", "/portals.pipelines.", "/portals.registry."];
-        let of_portals = packages.iter().any(|package| path.starts_with(package));
-        if of_portals { self.0.portal.clone() } else { self.0.token.clone() }
+        const OF_PORTAL: [&str; 4] =
+            ["/portals.audit.", "/portals.pipelines.", "/portals.registry.", "/portals.webhook."];
+        let of_portal = OF_PORTAL.iter().any(|package| path.starts_with(package));
+        if of_portal { self.0.portal.clone() } else { self.0.token.clone() }
     }
 
     /// The bounds of a portal call's body.

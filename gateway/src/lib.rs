@@ -21,6 +21,7 @@ mod connection;
 mod console;
 mod cors;
 mod csv;
+mod cursor;
 mod error;
 mod forward;
 mod gateway;

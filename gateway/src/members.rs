@@ -123,6 +123,16 @@ impl Members {
         if self.violations.is_empty() { Ok(self.given) } else { Err(Error::Invalid(self.violations)) }
     }
 
+    /// Whether the member `name` is there and hasn't been read.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.left.contains_key(name)
+    }
+
+    /// Any value, which may be absent.
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.take(name)
+    }
+
     fn take(&mut self, name: &str) -> Option<Value> {
         let value = self.left.remove(name)?;
         self.given.push(name.to_owned());

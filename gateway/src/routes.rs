@@ -25,6 +25,7 @@ mod rest;
 mod root;
 mod secrets;
 mod service_tokens;
+mod services;
 mod tokens;
 mod upstreams;
 mod user;
@@ -37,6 +38,7 @@ use axum::{
 };
 use tower::layer::layer_fn;
 
+use self::services::deliveries;
 use crate::{gateway::Gateway, shell::Shell};
 
 /// Every route of the public API.
@@ -92,6 +94,17 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         .at("/v2/organizations/{org}/portals/{slug}/versions/{number}", get(versions::show))
         .at("/v2/organizations/{org}/portals/{slug}/versions/{number}/restore", post(versions::restore))
         .at("/v2/organizations/{org}/rate_limit", get(rate_limit::show))
+        .at("/v2/organizations/{org}/services", get(services::list).post(services::create))
+        .at(
+            "/v2/organizations/{org}/services/{uuid}",
+            get(services::show).patch(services::update).delete(services::delete),
+        )
+        .at("/v2/organizations/{org}/services/{uuid}/deliveries", get(deliveries::list))
+        .at("/v2/organizations/{org}/services/{uuid}/deliveries/{delivery}", get(deliveries::show))
+        .at("/v2/organizations/{org}/services/{uuid}/deliveries/{delivery}/redeliver", post(deliveries::redeliver))
+        .at("/v2/organizations/{org}/services/{uuid}/disable", put(services::disable))
+        .at("/v2/organizations/{org}/services/{uuid}/enable", put(services::enable))
+        .at("/v2/organizations/{org}/services/{uuid}/test", post(services::test))
         .at("/v2/organizations/{org}/upstreams", get(upstreams::list).post(upstreams::create))
         .at(
             "/v2/organizations/{org}/upstreams/{slug}",

@@ -16,6 +16,7 @@ mod grpc_web;
 mod log;
 mod rest;
 mod script;
+mod services;
 mod settings;
 mod sign_in;
 mod token_refusals;

@@ -47,3 +47,6 @@ package!(
 package!(
     /// `portals.pipelines`: the built-in API's pipelines and builds.
     pipelines, "portals.pipelines.v1");
+package!(
+    /// `portals.webhook`: who is told of what happens.
+    webhook, "portals.webhook.v1");

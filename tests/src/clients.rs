@@ -59,21 +59,27 @@ pub fn packages() -> PathBuf {
 /// input. Gives the lines that it prints.
 pub fn documented(page: &str, language: &str, variables: &[(&str, &str)], lines: &[String]) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
+    let mut command = sample(page, language, directory.path());
+    let output = output(command.envs(variables.iter().copied()), &lines.join("\n"));
+    String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// What runs the program in `language` that stands on a page of `docs/`, from a directory that it is written to.
+pub fn sample(page: &str, language: &str, directory: &Path) -> Command {
     let program = match language {
         "python" => "sample.py",
         _ => "sample.mjs",
     };
-    let program = directory.path().join(program);
+    let program = directory.join(program);
     fs::write(&program, block(page, language)).unwrap();
     let mut command = if language == "python" {
-        Command::new(env::var_os("PORTALS_TEST_PYTHON").unwrap_or_else(|| "python3".into()))
+        Command::new(interpreter())
     } else {
-        let packages = env::var_os("PORTALS_TEST_NPM").expect("PORTALS_TEST_NPM: `tests/run` sets it");
-        symlink(Path::new(&packages).join("node_modules"), directory.path().join("node_modules")).unwrap();
+        symlink(packages().join("node_modules"), directory.join("node_modules")).unwrap();
         Command::new("node")
     };
-    let output = output(command.arg(&program).envs(variables.iter().copied()), &lines.join("\n"));
-    String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
+    command.arg(&program);
+    command
 }
 
 /// The one block of code in that language on a page of `docs/`.

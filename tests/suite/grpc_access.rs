@@ -48,6 +48,7 @@ fn takes(rpc: &Rpc) -> Option<Takes> {
             | "portals.directory.v1.DirectoryService"
             | "portals.pipelines.v1.PipelinesService"
             | "portals.registry.v1.RegistryService"
+            | "portals.webhook.v1.WebhookService"
             | "portals.execution.v1.ExecutionService",
             _,
         ) => Takes::ApiToken,
@@ -66,7 +67,8 @@ fn rpcs() -> Vec<(Rpc, Takes)> {
 }
 
 async fn channel(house: &Installation, path: &str) -> Channel {
-    let packages = ["/portals.audit.", "/portals.execution.", "/portals.pipelines.", "/portals.registry."];
+    let packages =
+        ["/portals.audit.", "/portals.execution.", "/portals.pipelines.", "/portals.registry.", "/portals.webhook."];
     let portal = packages.iter().any(|package| path.starts_with(package));
     let url = house.bootstrap().text(if portal { "portal_grpc" } else { "token_grpc" }).to_owned();
     Channel::from_shared(url).unwrap().connect().await.unwrap()

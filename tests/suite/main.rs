@@ -75,3 +75,5 @@ mod user_codes;
 mod user_identity;
 mod variables;
 mod versions;
+mod webhooks;
+mod webhooks_killed;

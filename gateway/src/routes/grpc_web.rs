@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Every RPC that browsers reach. The suite holds this against the contracts.
-pub(super) const RPCS: [&str; 53] = [
+pub(super) const RPCS: [&str; 62] = [
     "/portals.audit.v1.AuditService/GetAuditEvent",
     "/portals.audit.v1.AuditService/ListAuditEvents",
     "/portals.credential.v1.CredentialService/CreateSecret",
@@ -82,6 +82,15 @@ pub(super) const RPCS: [&str; 53] = [
     "/portals.registry.v1.RegistryService/UpdateUpstream",
     "/portals.registry.v1.RegistryService/ValidateDocument",
     "/portals.token.v1.TokenService/GetAuthenticatedUser",
+    "/portals.webhook.v1.WebhookService/CreateNotificationService",
+    "/portals.webhook.v1.WebhookService/DeleteNotificationService",
+    "/portals.webhook.v1.WebhookService/GetDelivery",
+    "/portals.webhook.v1.WebhookService/GetNotificationService",
+    "/portals.webhook.v1.WebhookService/ListDeliveries",
+    "/portals.webhook.v1.WebhookService/ListNotificationServices",
+    "/portals.webhook.v1.WebhookService/RedeliverDelivery",
+    "/portals.webhook.v1.WebhookService/TestNotificationService",
+    "/portals.webhook.v1.WebhookService/UpdateNotificationService",
 ];
 
 /// What stands around a message.

@@ -8,6 +8,7 @@ mod pipelines;
 mod registry;
 mod token;
 mod values;
+mod webhook;
 
 use std::{
     any::Any,
@@ -22,6 +23,7 @@ use contracts::{
     pipelines::v1::pipelines_service_server::PipelinesServiceServer,
     registry::v1::registry_service_server::RegistryServiceServer,
     token::v1::token_service_server::TokenServiceServer,
+    webhook::v1::webhook_service_server::WebhookServiceServer,
 };
 use kit::{
     error::{Code, Fault, Violation},
@@ -126,6 +128,7 @@ impl Script {
             .add_service(DirectoryServiceServer::new(self.clone()))
             .add_service(SessionServiceServer::new(self.clone()))
             .add_service(AuditServiceServer::new(self.clone()))
+            .add_service(WebhookServiceServer::new(self.clone()))
             .prepare()
     }
 

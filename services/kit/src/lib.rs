@@ -18,5 +18,6 @@ pub mod error;
 pub mod grpc;
 pub mod json;
 pub mod keys;
+pub mod outbox;
 pub mod telemetry;
 pub mod window;

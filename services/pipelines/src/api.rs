@@ -10,6 +10,7 @@ use kit::{
     ambient::Ambient,
     audit::{Origin, Question, Read, Recorded},
     db::Database,
+    outbox::Outbox,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -105,6 +106,12 @@ impl Api {
     #[must_use]
     pub fn sdl(&self) -> String {
         self.strict.sdl()
+    }
+
+    /// Where word of builds is left for others.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        self.server.store.outbox()
     }
 
     /// Parses a stored document, which must hold exactly one operation and is checked elsewhere.

@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod cursor;
 pub(crate) mod filter;
 pub(crate) mod member;
+pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod paging;
 pub(crate) mod pipeline;

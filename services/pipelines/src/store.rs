@@ -16,7 +16,7 @@ mod trail;
 
 use std::sync::Arc;
 
-use kit::{ambient::Ambient, audit::Origin, db::Database};
+use kit::{ambient::Ambient, audit::Origin, db::Database, outbox::Outbox};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 
@@ -50,6 +50,11 @@ impl Store {
     /// The same rows, for the changes that a request causes.
     pub(crate) fn caused_by(&self, origin: Origin) -> Self {
         Self { origin: Some(Arc::new(origin)), ..self.clone() }
+    }
+
+    /// Where word of changes is left for others.
+    pub(crate) fn outbox(&self) -> Outbox {
+        Outbox::of(self.database.clone())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use chrono::TimeDelta;
 use kit::{
     address::Networks,
     config::{Environment, Problems, Settings},
@@ -32,6 +33,8 @@ pub struct Config {
     pub limits: Limits,
     /// How upstreams are called.
     pub upstream: Upstream,
+    /// How webhooks are delivered.
+    pub webhooks: Webhooks,
 }
 
 /// How much is allowed (spec §8).
@@ -70,6 +73,19 @@ pub struct Upstream {
     pub ca_certificates: CaCertificates,
 }
 
+/// How webhooks are delivered. Whom they may go to and how connections are made is as for upstreams.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// Notification services of an organization.
+    pub services: u32,
+    /// How long a receiver may take to answer.
+    pub timeout: Duration,
+    /// Deliveries that this process tries at once.
+    pub in_flight: u32,
+    /// For how long the log of deliveries is kept that are over.
+    pub keep: TimeDelta,
+}
+
 /// Certificates of authorities.
 #[derive(Clone, Debug, Default)]
 pub struct CaCertificates(pub(crate) Vec<CertificateDer<'static>>);
@@ -99,6 +115,7 @@ impl Config {
         let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.part_url("TOKEN__URL"));
         let public_url = settings.public_url("PUBLIC__URL");
         let (limits, upstream) = (Limits::read(&mut settings), Upstream::read(&mut settings));
+        let webhooks = Webhooks::read(&mut settings);
         let shown = settings.finish()?;
         let config = Self {
             pipelines_database_url: pipelines_database_url.unwrap_or_else(|| database_url.clone()),
@@ -112,6 +129,7 @@ impl Config {
             public_url,
             limits,
             upstream,
+            webhooks,
         };
         Ok((config, shown))
     }
@@ -143,6 +161,17 @@ impl Upstream {
                 minutes => Some(Duration::from_mins(minutes.into())),
             },
             ca_certificates: settings.optional("UPSTREAM__CA_FILE").unwrap_or_default(),
+        }
+    }
+}
+
+impl Webhooks {
+    fn read(settings: &mut Settings) -> Self {
+        Self {
+            services: settings.or("WEBHOOKS__SERVICES", 100),
+            timeout: Duration::from_millis(settings.or("WEBHOOKS__TIMEOUT_MS", 10_000)),
+            in_flight: settings.or("WEBHOOKS__IN_FLIGHT", 32),
+            keep: TimeDelta::days(settings.or("WEBHOOKS__KEEP_DAYS", 30_u32).into()),
         }
     }
 }

@@ -28,12 +28,13 @@ use crate::{
     error::Error,
     graphql::{Document, Finding, Schema},
     service::{Parts, Service},
-    store::{Counts, Outcome, SchemaText},
+    store::{Counts, Outcome, SchemaText, Trace},
     upstream::{
         outbound::{Destination, Failure},
         seal::Sealed,
         target::Target,
     },
+    webhooks::Told,
 };
 
 /// How often it is looked for schemas that are due and portals that are to be checked.
@@ -248,12 +249,30 @@ impl Parts {
         let since = portal.check.broken_since.unwrap_or_else(|| self.ambient.now());
         let check = Check { broken_since: (!faults.is_empty()).then_some(since), ..target.checked() };
         let newly = !faults.is_empty() && portal.check.broken_since.is_none();
-        let event = newly.then(|| broken(portal, target, &faults));
-        if self.store.mark_checked(portal, &check, event).await? && newly {
+        let document = document.as_deref().map_err(|findings| &**findings);
+        let trace = if newly { Some(self.broken(portal, (&check, target), document, &faults).await?) } else { None };
+        if self.store.mark_checked(portal, &check, trace).await? && newly {
             metrics::counter!("portals_broken_total").increment(1);
             tracing::warn!(portal = %portal.id.0, "a portal doesn't fit its upstream's schema any more");
         }
         Ok(())
+    }
+
+    /// What is written of a portal that is broken by a check.
+    async fn broken(
+        &self,
+        portal: &Portal,
+        (check, target): (&Check, &Target),
+        document: Result<&Document, &[Finding]>,
+        faults: &[Fault],
+    ) -> Result<Trace, Error> {
+        let event = broken(portal, target, faults);
+        let Some(organization) = self.store.find_organization_by_id(portal.organization).await? else {
+            return Ok(event.into());
+        };
+        let portal = &Portal { check: check.clone(), ..portal.clone() };
+        let told = Told { organization: &organization, portal, target, document };
+        Ok(Trace::telling(event, told.notice("portal.broken", None, &self.config.public_url)))
     }
 
     /// The slugs of the portals on an upstream that are broken.

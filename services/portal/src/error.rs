@@ -45,6 +45,10 @@ pub(crate) enum Error {
     NoAuditEvent,
     #[error("No version found")]
     NoVersion,
+    #[error("No notification service found")]
+    NoNotificationService,
+    #[error("No delivery found")]
+    NoDelivery,
     #[error("This portal has too many requests under way. Please try again")]
     PortalBusy,
     #[error("The GraphQL API gave no answer in time. The operation may have run")]
@@ -122,9 +126,13 @@ impl Fault for Error {
             | Self::Database(_) => Code::Unavailable,
             Self::UpstreamTimeout | Self::Upstream(Failure::Timeout) | Self::OutcomeUnknown(_) => Code::Timeout,
             Self::Upstream(_) => Code::BadUpstream,
-            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion | Self::NoAuditEvent => {
-                Code::NotFound
-            }
+            Self::NoOrganization
+            | Self::NoPortal
+            | Self::NoUpstream
+            | Self::NoVersion
+            | Self::NoAuditEvent
+            | Self::NoNotificationService
+            | Self::NoDelivery => Code::NotFound,
             Self::Outdated | Self::UpstreamInUse(_) => Code::Conflict,
             Self::Garbled(_) => Code::Internal,
             Self::Relayed(status) => Refusal::of(status).class,
@@ -150,9 +158,13 @@ impl Fault for Error {
             Self::MissingScope(_) => "missing_scope",
             Self::Forbidden => "forbidden",
             Self::ServiceKeyRequired => "service_key_required",
-            Self::NoOrganization | Self::NoPortal | Self::NoUpstream | Self::NoVersion | Self::NoAuditEvent => {
-                "not_found"
-            }
+            Self::NoOrganization
+            | Self::NoPortal
+            | Self::NoUpstream
+            | Self::NoVersion
+            | Self::NoAuditEvent
+            | Self::NoNotificationService
+            | Self::NoDelivery => "not_found",
             Self::Outdated => "conflict",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::KeyRetired => "key_retired",
@@ -213,6 +225,9 @@ impl From<Unwritten> for Error {
             Unwritten::UpstreamSlugTaken => Self::invalid("slug", "is taken by another upstream of this organization"),
             Unwritten::TooManyUpstreams(most) => {
                 Self::invalid("organization", format!("has {most} upstreams, which is as many as it may"))
+            }
+            Unwritten::TooManyNotificationServices(most) => {
+                Self::invalid("organization", format!("has {most} notification services, which is as many as it may"))
             }
             Unwritten::InUse(portals) => Self::UpstreamInUse(portals),
             Unwritten::UpstreamGone => Self::invalid("upstream", "was removed"),

@@ -1,5 +1,5 @@
-//! The root keys while the service runs: their file is read again when it changes, and headers of upstreams move to the key in
-//! use.
+//! The root keys while the service runs: their file is read again when it changes, and headers of upstreams and tokens of
+//! notification services move to the key in use.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,6 +18,8 @@ use tokio::task::spawn_blocking;
 use crate::{
     error::Error,
     service::{Parts, Service},
+    upstream::seal::Seals,
+    webhooks::seal,
 };
 
 /// How often the file is read.
@@ -116,7 +118,7 @@ impl Parts {
         loop {
             let found = self.store.list_sealed_elsewhere(key_id, last).await?;
             if found.is_empty() {
-                return Ok(());
+                return self.reseal_tokens(key_id, &seals).await;
             }
             for (upstream, sealed) in found {
                 last = Some(upstream.id);
@@ -127,6 +129,27 @@ impl Parts {
                     self.store.replace_sealed(&upstream, &sealed, anew).await?;
                 } else {
                     tracing::debug!(upstream = %upstream.id.0, "an upstream's headers can't be opened");
+                }
+            }
+        }
+    }
+
+    /// The same with tokens of notification services.
+    async fn reseal_tokens(&self, key_id: &str, seals: &Seals) -> Result<(), Error> {
+        let mut last = None;
+        loop {
+            let found = self.store.list_tokens_elsewhere(key_id, last).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            for (service, sealed) in found {
+                last = Some(service.id);
+                let of = (service.id, &service.url);
+                let opened = seal::open(seals, &sealed, of).ok();
+                if let Some(anew) = opened.and_then(|token| seal::seal(seals, &token, of, &self.ambient)) {
+                    self.store.replace_token(&service, &sealed, anew).await?;
+                } else {
+                    tracing::debug!(service = %service.id.0, "a notification service's token can't be opened");
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The portal service: the registry of organizations and portals, and the execution of what is stored.
 //!
-//! It owns organizations, portals and their versions, and their audit trail. It owns no credential and no user: who calls
+//! It owns organizations, portals and their versions, notification services and what is delivered to them, and the audit
+//! trail of these. It owns no credential and no user: who calls
 //! and what they may do is the token service's answer ([`verifier`](self) is the only way there). It doesn't know the
 //! built-in API either: it runs any [`graphql::Embedded`].
 //!
@@ -24,8 +25,9 @@ mod sweep;
 mod tests;
 mod upstream;
 mod verifier;
+mod webhooks;
 
-pub use config::{CaCertificates, Config, Limits, Upstream};
+pub use config::{CaCertificates, Config, Limits, Upstream, Webhooks};
 pub use rpc::Admission;
 pub use service::{Service, StartError};
 pub use store::{Migrator, count_rows_under};

@@ -4,11 +4,14 @@ mod asked_upstream;
 mod audit_events;
 mod authority;
 mod change;
+mod create_notification_service;
 mod create_organization;
 mod create_portal;
 mod create_upstream;
+mod delete_notification_service;
 mod delete_portal;
 mod delete_upstream;
+mod deliveries;
 mod describe_portal;
 mod document;
 mod duplicate_portal;
@@ -16,6 +19,8 @@ mod execute_portal;
 mod execute_query;
 mod get_assertion_keys;
 mod get_audit_event;
+mod get_delivery;
+mod get_notification_service;
 mod get_organization;
 mod get_organization_settings;
 mod get_portal;
@@ -24,14 +29,20 @@ mod get_rate_limit;
 mod get_upstream;
 mod ignored;
 mod list_audit_events;
+mod list_deliveries;
+mod list_notification_services;
 mod list_organizations;
 mod list_portal_versions;
 mod list_portals;
 mod list_upstreams;
+mod notification_service;
+mod redeliver_delivery;
 mod refresh_upstream;
 mod resolve_portal;
 mod restore_portal_version;
 mod sizes;
+mod test_notification_service;
+mod update_notification_service;
 mod update_organization_settings;
 mod update_portal;
 mod update_upstream;
@@ -62,6 +73,14 @@ use contracts::{
         RestorePortalVersionResponse, UpdateOrganizationSettingsRequest, UpdateOrganizationSettingsResponse,
         UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest, UpdateUpstreamResponse,
         ValidateDocumentRequest, ValidateDocumentResponse, registry_service_server::RegistryService,
+    },
+    webhook::v1::{
+        CreateNotificationServiceRequest, CreateNotificationServiceResponse, DeleteNotificationServiceRequest,
+        DeleteNotificationServiceResponse, GetDeliveryRequest, GetDeliveryResponse, GetNotificationServiceRequest,
+        GetNotificationServiceResponse, ListDeliveriesRequest, ListDeliveriesResponse, ListNotificationServicesRequest,
+        ListNotificationServicesResponse, RedeliverDeliveryRequest, RedeliverDeliveryResponse,
+        TestNotificationServiceRequest, TestNotificationServiceResponse, UpdateNotificationServiceRequest,
+        UpdateNotificationServiceResponse, webhook_service_server::WebhookService,
     },
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -112,6 +131,19 @@ rpcs! {
     delete_upstream(DeleteUpstreamRequest) -> DeleteUpstreamResponse;
     refresh_upstream(RefreshUpstreamRequest) -> RefreshUpstreamResponse;
     get_assertion_keys(GetAssertionKeysRequest) -> GetAssertionKeysResponse;
+}
+
+rpcs! {
+    WebhookService:
+    create_notification_service(CreateNotificationServiceRequest) -> CreateNotificationServiceResponse;
+    get_notification_service(GetNotificationServiceRequest) -> GetNotificationServiceResponse;
+    list_notification_services(ListNotificationServicesRequest) -> ListNotificationServicesResponse;
+    update_notification_service(UpdateNotificationServiceRequest) -> UpdateNotificationServiceResponse;
+    delete_notification_service(DeleteNotificationServiceRequest) -> DeleteNotificationServiceResponse;
+    test_notification_service(TestNotificationServiceRequest) -> TestNotificationServiceResponse;
+    list_deliveries(ListDeliveriesRequest) -> ListDeliveriesResponse;
+    get_delivery(GetDeliveryRequest) -> GetDeliveryResponse;
+    redeliver_delivery(RedeliverDeliveryRequest) -> RedeliverDeliveryResponse;
 }
 
 rpcs! {

@@ -6,6 +6,7 @@ use contracts::{
     audit::v1::audit_service_server::{AuditServiceServer, SERVICE_NAME as AUDIT},
     execution::v1::execution_service_server::{ExecutionServiceServer, SERVICE_NAME as EXECUTION},
     registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
+    webhook::v1::webhook_service_server::{SERVICE_NAME as WEBHOOK, WebhookServiceServer},
 };
 use kit::{
     ambient::Ambient,
@@ -42,6 +43,7 @@ use crate::{
         target::{Target, Targets},
     },
     verifier::Verifier,
+    webhooks::Desk,
 };
 
 /// A portal's refusals of one address are audited once in this time.
@@ -99,6 +101,8 @@ pub(crate) struct Parts {
     pub(crate) outbound: Outbound,
     pub(crate) compiler: Compiler,
     pub(crate) catalog: Catalog,
+    /// What is being delivered to notification services.
+    pub(crate) desk: Desk,
     /// Something was left to the sweep.
     pub(crate) unfinished: Notify,
     pub(crate) calls: Counter<OrganizationId>,
@@ -116,7 +120,7 @@ impl std::fmt::Debug for Parts {
 
 impl Service {
     /// The gRPC services that it answers.
-    pub const NAMES: [&'static str; 3] = [REGISTRY, EXECUTION, AUDIT];
+    pub const NAMES: [&'static str; 4] = [REGISTRY, EXECUTION, AUDIT, WEBHOOK];
 
     /// Brings the database's schema up to this version.
     pub async fn migrate(config: &Config) -> Result<(), StartError> {
@@ -144,6 +148,7 @@ impl Service {
             outbound: Outbound::new(&config.upstream, ambient.clone())?,
             compiler: Compiler::new(),
             catalog: Catalog::new(config.limits.in_flight_per_portal, ambient.clone()),
+            desk: Desk::default(),
             unfinished: Notify::new(),
             calls: Counter::default(),
             complexity: Counter::lasting(COMPLEXITY_WINDOW_SECONDS),
@@ -157,6 +162,7 @@ impl Service {
         service.sweep(tasks);
         service.follow_schemas(tasks);
         service.follow_keys(tasks);
+        service.deliver_webhooks(tasks);
         Ok(service)
     }
 
@@ -168,7 +174,8 @@ impl Service {
             .max_decoding_message_size(MOST_REQUEST_BYTES)
             .max_encoding_message_size(MOST_RESULT_BYTES);
         let audit = AuditServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES);
-        Routes::new(registry).add_service(execution).add_service(audit)
+        let webhook = WebhookServiceServer::new(self.clone()).max_decoding_message_size(MOST_REQUEST_BYTES);
+        Routes::new(registry).add_service(execution).add_service(audit).add_service(webhook)
     }
 
     /// Makes an organization unless one of that slug is there. The UUID of the one that is there.

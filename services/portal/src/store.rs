@@ -5,13 +5,16 @@
 mod audit_events;
 mod changes;
 mod checks;
+mod deliveries;
 mod entity;
 mod intentions;
 mod migration;
+mod notification_services;
 mod organizations;
 mod portals;
 mod schemas;
 mod seals;
+mod trace;
 mod unrevoked;
 mod upstreams;
 mod versions;
@@ -26,6 +29,7 @@ pub use migration::Migrator;
 pub(crate) use portals::Unwritten;
 pub(crate) use schemas::{Outcome, SchemaText};
 pub use seals::count_rows_under;
+pub(crate) use trace::Trace;
 pub(crate) use unrevoked::Unrevoked;
 pub(crate) use upstreams::{Beside, Counts};
 

@@ -7,6 +7,7 @@
 mod flights;
 mod identity;
 mod lease;
+mod outbox;
 mod recent;
 mod trail;
 mod uses;

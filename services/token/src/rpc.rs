@@ -33,12 +33,14 @@ mod list_audit_events;
 mod list_live_tokens;
 mod list_members;
 mod list_memberships;
+mod list_outbox_events;
 mod list_secrets;
 mod list_service_tokens;
 mod list_users;
 mod parse;
 mod people;
 mod remove_api_token_organization;
+mod remove_outbox_events;
 mod reply;
 mod report_uses;
 mod revoke_api_token;
@@ -105,6 +107,8 @@ rpcs! {
     create_code(CreateCodeRequest) -> CreateCodeResponse;
     exchange_code(ExchangeCodeRequest) -> ExchangeCodeResponse;
     report_uses(ReportUsesRequest) -> ReportUsesResponse;
+    list_outbox_events(ListOutboxEventsRequest) -> ListOutboxEventsResponse;
+    remove_outbox_events(RemoveOutboxEventsRequest) -> RemoveOutboxEventsResponse;
     ;
     type WatchRevocationsStream = watch_revocations::Answers;
 

@@ -30,10 +30,14 @@ use kit::{
     ambient::Ambient,
     audit::{self, Event},
     db::Database,
+    outbox::{self, Notice, Outbox},
 };
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use crate::Error;
+use crate::{
+    Error,
+    domain::{token::TokenEntry, trail::Trail},
+};
 
 pub(crate) use codes::Decision;
 pub(crate) use exchanges::{Exchange, Locked};
@@ -72,6 +76,33 @@ impl Store {
         events: impl IntoIterator<Item = Event> + Send,
     ) -> Result<(), DbErr> {
         audit::record_all(transaction, &self.ambient, events.into_iter().collect()).await
+    }
+}
+
+impl Store {
+    /// What others shall be told of.
+    pub(crate) fn outbox(&self) -> Outbox {
+        Outbox::of(self.database.clone())
+    }
+
+    /// Writes what is told, in the change's transaction.
+    async fn tell(
+        &self,
+        transaction: &DatabaseTransaction,
+        notices: impl IntoIterator<Item = Notice> + Send,
+    ) -> Result<(), DbErr> {
+        outbox::record(transaction, &self.ambient, notices.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Writes what is told of tokens that end, and what the audit says of it.
+    async fn record_ends(
+        &self,
+        transaction: &DatabaseTransaction,
+        tokens: &[TokenEntry],
+        trail: &Trail,
+    ) -> Result<(), DbErr> {
+        self.record(transaction, tokens.iter().map(|entry| trail.portal_token_deleted(&entry.token))).await?;
+        self.tell(transaction, tokens.iter().filter_map(|entry| trail.tell_token_deleted(entry))).await
     }
 }
 

@@ -30,6 +30,7 @@ mod list_members;
 mod list_memberships;
 mod list_secrets;
 mod live_tokens;
+mod outbox;
 mod people;
 mod retired_keys;
 mod revoke_many;

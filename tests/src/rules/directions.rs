@@ -56,7 +56,7 @@ fn may_speak_proto(path: &str) -> bool {
 
 /// Where kit touches databases, for all services.
 fn kit_rows(path: &str) -> bool {
-    path.starts_with("services/kit/") && ["db", "audit", "canary"].iter().any(|room| within(path, room))
+    path.starts_with("services/kit/") && ["db", "audit", "canary", "outbox"].iter().any(|room| within(path, room))
 }
 
 /// Whether `path` is `src/<room>.rs` or below `src/<room>/`.

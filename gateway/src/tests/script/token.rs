@@ -3,7 +3,8 @@
 use contracts::token::v1::{
     CreateCodeRequest, CreateCodeResponse, ExchangeCodeRequest, ExchangeCodeResponse, ExchangeSecretRequest,
     ExchangeSecretResponse, GetAuthenticatedUserRequest, GetAuthenticatedUserResponse, IssueServiceTokenRequest,
-    IssueServiceTokenResponse, ReportUsesRequest, ReportUsesResponse, RevokePortalRequest, RevokePortalResponse,
+    IssueServiceTokenResponse, ListOutboxEventsRequest, ListOutboxEventsResponse, RemoveOutboxEventsRequest,
+    RemoveOutboxEventsResponse, ReportUsesRequest, ReportUsesResponse, RevokePortalRequest, RevokePortalResponse,
     VerifyApiTokenRequest, VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse,
     WatchRevocationsRequest, WatchRevocationsResponse, token_service_server::TokenService,
 };
@@ -80,6 +81,20 @@ impl TokenService for Script {
         &self,
         _: Request<Streaming<WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        not_ours()
+    }
+
+    async fn list_outbox_events(
+        &self,
+        _: Request<ListOutboxEventsRequest>,
+    ) -> Result<Response<ListOutboxEventsResponse>, Status> {
+        not_ours()
+    }
+
+    async fn remove_outbox_events(
+        &self,
+        _: Request<RemoveOutboxEventsRequest>,
+    ) -> Result<Response<RemoveOutboxEventsResponse>, Status> {
         not_ours()
     }
 

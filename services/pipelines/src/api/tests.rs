@@ -4,6 +4,7 @@ mod builds;
 mod documents;
 mod lists;
 mod members;
+mod notices;
 mod people;
 mod pipelines;
 mod reach;

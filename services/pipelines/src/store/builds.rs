@@ -140,6 +140,7 @@ impl Store {
         let (pipeline, number) = take_number(&transaction, scope, pipeline).await?;
         let build = birth.build(&pipeline, number, content(&pipeline)?);
         insert(&transaction, &build).await?;
+        self.tell(&transaction, (&build, &pipeline), build.created_by.as_ref()).await?;
         commit(transaction).await?;
         Ok((build, pipeline))
     }
@@ -155,6 +156,7 @@ impl Store {
         let mut copy = birth.build(&pipeline, number, original.content.clone());
         copy.rebuilt_from = Some(original.uuid);
         insert(&transaction, &copy).await?;
+        self.tell(&transaction, (&copy, &pipeline), copy.created_by.as_ref()).await?;
         commit(transaction).await?;
         Ok((original, (copy, pipeline)))
     }
@@ -184,6 +186,7 @@ impl Store {
         if changed.rows_affected == 0 {
             return Err(Error::Finished);
         }
+        self.tell(&transaction, (&found.0, &found.1), found.0.canceled_by.as_ref()).await?;
         commit(transaction).await?;
         Ok(found)
     }

@@ -2,6 +2,7 @@
 
 mod m0001_pipelines_and_builds;
 mod m0002_teams;
+mod m0003_outbox;
 mod m0004_builds_of_organizations;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_pipelines_and_builds::Migration),
             Box::new(m0002_teams::Migration),
+            Box::new(m0003_outbox::Migration),
             Box::new(m0004_builds_of_organizations::Migration),
         ]
     }

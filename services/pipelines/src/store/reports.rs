@@ -36,6 +36,7 @@ impl Store {
             ..ActiveModel::default()
         };
         Entity::update_many().set(change).filter(Column::Uuid.eq(uuid)).exec(&transaction).await?;
+        self.tell(&transaction, (&new, &pipeline), None).await?;
         commit(transaction).await?;
         Ok((new, pipeline))
     }

@@ -1,12 +1,17 @@
-//! The trail of changes: each row is written in the transaction of its change.
+//! The trail of changes, and word of them for others: each row is written in the transaction of its change.
 
-use kit::audit::{self, Actor, Event, Question, Read, Recorded, Subject};
+use kit::{
+    audit::{self, Actor, Event, Question, Read, Recorded, Subject},
+    outbox,
+};
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::Store;
 use crate::domain::{
+    build::Build,
+    notice,
     pipeline::Pipeline,
     team::{Assignment, Membership, Team},
     viewer::Person,
@@ -49,6 +54,18 @@ impl Store {
     /// The event of that UUID in the organization's trail.
     pub(crate) async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>> {
         audit::find(self.database.read(), organization, event).await
+    }
+}
+
+impl Store {
+    /// Leaves word of a build that has come to its present state, in the transaction that brings it there. `by`: who does.
+    pub(super) async fn tell(
+        &self,
+        transaction: &DatabaseTransaction,
+        (build, pipeline): (&Build, &Pipeline),
+        by: Option<&Person>,
+    ) -> Result<(), DbErr> {
+        outbox::record(transaction, &self.ambient, notice::of(build, pipeline, by)).await
     }
 }
 

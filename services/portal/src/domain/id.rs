@@ -22,3 +22,11 @@ id!(
     /// An upstream's UUID.
     UpstreamId
 );
+id!(
+    /// A notification service's UUID.
+    NotificationServiceId
+);
+id!(
+    /// A delivery's UUID, which receivers are told.
+    DeliveryId
+);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kit::{
     ambient::Instant,
     audit::{Origin, Question, Read, Recorded},
+    outbox::Outbox,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -79,6 +80,11 @@ pub trait Embedded: Send + Sync + 'static {
 
     /// The event of that UUID in the organization's audit trail.
     async fn audit_event(&self, organization: Uuid, event: Uuid) -> Read<Option<Recorded>>;
+
+    /// Where it leaves word of what happens, for webhooks. `None`: nowhere.
+    fn events(&self) -> Option<Outbox> {
+        None
+    }
 }
 
 /// An operation that is ready to run.

@@ -14,6 +14,7 @@ use crate::{
     Service,
     domain::{
         id::OrganizationId,
+        notification_service::NotificationService,
         organization::Organization,
         portal::{Author, Portal},
         upstream::Upstream,
@@ -22,7 +23,9 @@ use crate::{
     error::Error,
     graphql::{Reach, User, Viewer},
     service::Parts,
+    store::Trace,
     verifier::Identity,
+    webhooks::Told,
 };
 
 /// What an RPC asks of its caller.
@@ -61,6 +64,16 @@ pub(super) const CREATE_UPSTREAM: Need =
     Need { scope: Some("write_organization_settings"), administrator: true, missing: || Error::NoOrganization };
 pub(super) const CHANGE_UPSTREAM: Need =
     Need { scope: Some("write_organization_settings"), administrator: true, missing: || Error::NoUpstream };
+
+pub(super) const LIST_SERVICES: Need =
+    Need { scope: Some("read_notification_services"), administrator: false, missing: || Error::NoOrganization };
+pub(super) const SEE_SERVICE: Need =
+    Need { scope: Some("read_notification_services"), administrator: false, missing: || Error::NoNotificationService };
+pub(super) const CREATE_SERVICE: Need =
+    Need { scope: Some(CHANGE_SERVICES), administrator: true, missing: || Error::NoOrganization };
+pub(super) const CHANGE_SERVICE: Need =
+    Need { scope: Some(CHANGE_SERVICES), administrator: true, missing: || Error::NoNotificationService };
+const CHANGE_SERVICES: &str = "write_notification_services";
 
 /// A caller that may do what it asked for, in an organization.
 pub(super) struct Authority {
@@ -177,6 +190,12 @@ impl Service {
 }
 
 impl Authority {
+    /// Whether this caller could replace tokens of notification services, and so may see them.
+    pub(super) fn may_see_tokens(&self) -> bool {
+        let is_administrator = self.identity.role_in(self.organization.id) == Some(Role::Admin);
+        is_administrator && self.identity.require_scope(CHANGE_SERVICES).is_ok()
+    }
+
     /// The audit event of what this caller does to a portal.
     pub(super) fn event(&self, kind: &'static str, portal: &Portal, data: Value) -> Event {
         let subject = Subject { kind: "portal", uuid: portal.id.0, name: portal.content.name.clone() };
@@ -187,6 +206,18 @@ impl Authority {
     pub(super) fn upstream_event(&self, kind: &'static str, upstream: &Upstream, data: Value) -> Event {
         let subject = Subject { kind: "upstream", uuid: upstream.id.0, name: upstream.slug.to_string() };
         self.event_on(kind, subject, data)
+    }
+
+    /// The audit event of what this caller does to a notification service.
+    pub(super) fn service_event(&self, kind: &'static str, service: &NotificationService, data: Value) -> Event {
+        let subject = Subject { kind: "notification_service", uuid: service.id.0, name: service.description.clone() };
+        self.event_on(kind, subject, data)
+    }
+
+    /// An audit event, and the notice of what is told of a portal.
+    pub(super) fn telling(&self, service: &Parts, name: &'static str, event: Event, told: &Told<'_>) -> Trace {
+        let notice = told.notice(name, self.cause().actor.as_ref(), &service.config.public_url);
+        Trace::telling(event, notice)
     }
 
     /// Who has a schema asked for.

@@ -14,6 +14,7 @@ use crate::{
     service::Parts,
     store::{Unrevoked, Unwritten},
     upstream::target::Target,
+    webhooks::Told,
 };
 
 /// A portal that is to be changed, and where it runs.
@@ -76,7 +77,13 @@ impl Present {
         if after.changed_fields(before).is_empty() {
             return Ok(self);
         }
-        write(service, authority, before, &after, cause).await?;
+        let told = match &document {
+            Some(document) => Ok(Arc::clone(document)),
+            None => service.compiler.document(&after, &target),
+        };
+        let told = told.as_deref().map_err(|findings| &**findings);
+        let told = Told { organization: &authority.organization, portal: &after, target: &target, document: told };
+        write(service, authority, before, &told, cause).await?;
         if let Some(document) = document {
             service.compiler.keep(&after, &target, document);
         }
@@ -95,9 +102,10 @@ async fn write(
     service: &Parts,
     authority: &Authority,
     before: &Portal,
-    after: &Portal,
+    told: &Told<'_>,
     cause: Cause,
 ) -> Result<(), Error> {
+    let after = told.portal;
     if after.content.user_invokable && !before.content.user_invokable {
         prepare_switching_on(service, authority, before).await?;
     }
@@ -109,7 +117,8 @@ async fn write(
         data.push(("restored_from", restored.into()));
     }
     let event = authority.event("PORTAL_UPDATED", after, Value::from_iter(data));
-    let written = service.store.update_portal(before, after, &authority.identity.user, event).await;
+    let trace = authority.telling(service, "portal.updated", event, told);
+    let written = service.store.update_portal(before, after, &authority.identity.user, trace).await;
     written.map_err(|unwritten: Unwritten| Error::from(unwritten))
 }
 

@@ -13,6 +13,7 @@ use crate::{
     service::Parts,
     store::{Intention, Unwritten},
     upstream::target::Target,
+    webhooks::Told,
 };
 
 pub(super) async fn handle(
@@ -44,8 +45,10 @@ pub(super) async fn create(
     // happens in between, the sweep finds the intention and revokes the token.
     service.store.intend(&portal).await?;
     let token = service.verifier.issue_service_token(&authority.caller, &portal, "The first token").await?;
-    let event = created(authority, &portal, from);
-    if let Err(unwritten) = service.store.create_portal(&portal, service.config.limits.portals, event).await {
+    let organization = &authority.organization;
+    let told = Told { organization, portal: &portal, target: &target, document: Ok(&document) };
+    let trace = authority.telling(service, "portal.created", created(authority, &portal, from), &told);
+    if let Err(unwritten) = service.store.create_portal(&portal, service.config.limits.portals, trace).await {
         // After a commit that broke off the portal may be there, and then the token must work. If it isn't, its intention is.
         if !matches!(unwritten, Unwritten::Unknown(_)) {
             forget_token(service, authority, &portal).await;

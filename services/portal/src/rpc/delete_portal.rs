@@ -3,7 +3,7 @@ use serde_json::json;
 use tonic::{Request, metadata::MetadataMap};
 
 use super::authority::CHANGE_PORTAL;
-use crate::{error::Error, service::Parts};
+use crate::{error::Error, service::Parts, webhooks::Told};
 
 pub(super) async fn handle(
     service: &Parts,
@@ -15,7 +15,12 @@ pub(super) async fn handle(
     let authority = service.authorize(caller, &organization, CHANGE_PORTAL, notes).await?;
     let portal = service.store.find_portal(authority.organization.id, &portal).await?.ok_or(Error::NoPortal)?;
     let event = authority.event("PORTAL_DELETED", &portal, json!({ "slug": portal.slug.as_str() }));
-    if !service.store.close_portal(portal.id, event).await? {
+    let target = service.target(portal.upstream).await?.ok_or(Error::NoPortal)?;
+    let document = service.compiler.document(&portal, &target);
+    let document = document.as_deref().map_err(|findings| &**findings);
+    let told = Told { organization: &authority.organization, portal: &portal, target: &target, document };
+    let trace = authority.telling(service, "portal.deleted", event, &told);
+    if !service.store.close_portal(portal.id, trace).await? {
         return Err(Error::NoPortal);
     }
     service.catalog.changed();

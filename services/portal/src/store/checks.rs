@@ -1,13 +1,12 @@
 //! Which portals were held against which schema, and which are broken.
 
-use kit::audit::{self, Event};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
 use super::{
-    Store,
+    Store, Trace,
     entity::{portal, upstream},
 };
 use crate::domain::{
@@ -69,12 +68,12 @@ impl Store {
     }
 
     /// Writes what came of a check, unless the document, its upstream or the outcome changed since it was read, or the schema
-    /// isn't the upstream's any more. `event`: the portal is broken that wasn't.
+    /// isn't the upstream's any more. `trace`: the portal is broken that wasn't.
     pub(crate) async fn mark_checked(
         &self,
         portal: &Portal,
         check: &Check,
-        event: Option<Event>,
+        trace: Option<Trace>,
     ) -> Result<bool, DbErr> {
         let columns = portal::ActiveModel {
             checked_schema: Set(check.schema.clone()),
@@ -98,8 +97,8 @@ impl Store {
         if update.rows_affected == 0 {
             return Ok(false);
         }
-        if let Some(event) = event {
-            audit::record(&transaction, &self.ambient, event).await?;
+        if let Some(trace) = trace {
+            trace.write(&transaction, &self.ambient).await?;
         }
         transaction.commit().await?;
         Ok(true)

@@ -6,7 +6,9 @@
 )]
 
 pub(super) mod change;
+pub(super) mod delivery;
 pub(super) mod intended_portal;
+pub(super) mod notification_service;
 pub(super) mod organization;
 pub(super) mod portal;
 pub(super) mod portal_version;

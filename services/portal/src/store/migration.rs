@@ -3,6 +3,7 @@
 mod m0001_registry;
 mod m0002_user_tokens;
 mod m0003_upstreams;
+mod m0004_webhooks;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_registry::Migration),
             Box::new(m0002_user_tokens::Migration),
             Box::new(m0003_upstreams::Migration),
+            Box::new(m0004_webhooks::Migration),
         ]
     }
 

@@ -8,7 +8,7 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
 };
 
-use super::{Store, changes, entity::portal, intentions, upstreams, versions};
+use super::{Store, Trace, changes, entity::portal, intentions, upstreams, versions};
 use crate::domain::{
     content::Content,
     id::{OrganizationId, PortalId, UpstreamId},
@@ -33,6 +33,8 @@ pub(crate) enum Unwritten {
     UpstreamSlugTaken,
     /// The organization has as many upstreams as it may.
     TooManyUpstreams(u32),
+    /// The organization has as many notification services as it may.
+    TooManyNotificationServices(u32),
     /// So many portals are on the upstream.
     InUse(u64),
     /// The upstream that the portal shall be on was removed since it was read.
@@ -113,7 +115,12 @@ impl Store {
     }
 
     /// Writes a new portal that was intended, and its first version, unless its organization has `most` already.
-    pub(crate) async fn create_portal(&self, portal: &Portal, most: u32, event: Event) -> Result<(), Unwritten> {
+    pub(crate) async fn create_portal(
+        &self,
+        portal: &Portal,
+        most: u32,
+        trace: impl Into<Trace>,
+    ) -> Result<(), Unwritten> {
         let transaction = self.database.begin().await?;
         intentions::carry_out(&transaction, portal.id).await?;
         if open(portal.organization).count(&transaction).await? >= u64::from(most) {
@@ -122,7 +129,7 @@ impl Store {
         upstreams::hold(&transaction, portal.upstream).await?;
         row(portal).insert(&transaction).await.map_err(refused)?;
         versions::row(portal, &portal.created_by).insert(&transaction).await?;
-        self.finish(transaction, event).await
+        self.finish(transaction, trace).await
     }
 
     /// Writes `after` over `before`, unless `before` isn't what is there any more; a new document also as a new version.
@@ -131,7 +138,7 @@ impl Store {
         before: &Portal,
         after: &Portal,
         by: &Author,
-        event: Event,
+        trace: impl Into<Trace>,
     ) -> Result<(), Unwritten> {
         let transaction = self.database.begin().await?;
         let unchanged = portal::Column::UpdatedAt.eq(before.updated_at);
@@ -155,11 +162,11 @@ impl Store {
         if after.version != before.version {
             versions::row(after, by).insert(&transaction).await?;
         }
-        self.finish(transaction, event).await
+        self.finish(transaction, trace).await
     }
 
     /// Closes a portal: nothing finds it any more. `false` if it was closed before.
-    pub(crate) async fn close_portal(&self, id: PortalId, event: Event) -> Result<bool, Unwritten> {
+    pub(crate) async fn close_portal(&self, id: PortalId, trace: impl Into<Trace>) -> Result<bool, Unwritten> {
         let transaction = self.database.begin().await?;
         let now = Expr::value(self.ambient.now());
         let close = portal::Entity::update_many().col_expr(portal::Column::DeletedAt, now);
@@ -167,7 +174,7 @@ impl Store {
         if close.exec(&transaction).await?.rows_affected == 0 {
             return Ok(false);
         }
-        self.finish(transaction, event).await?;
+        self.finish(transaction, trace).await?;
         Ok(true)
     }
 
@@ -178,9 +185,13 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Commits a change with its audit row.
-    pub(super) async fn finish(&self, transaction: DatabaseTransaction, event: Event) -> Result<(), Unwritten> {
-        audit::record(&transaction, &self.ambient, event).await?;
+    /// Commits a change with what is written beside it.
+    pub(super) async fn finish(
+        &self,
+        transaction: DatabaseTransaction,
+        trace: impl Into<Trace>,
+    ) -> Result<(), Unwritten> {
+        trace.into().write(&transaction, &self.ambient).await?;
         changes::count(&transaction).await?;
         transaction.commit().await.map_err(Unwritten::Unknown)
     }

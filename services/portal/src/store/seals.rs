@@ -8,14 +8,18 @@ use sea_orm::{
     QuerySelect, sea_query::Expr,
 };
 
-use super::{Store, Unwritten, entity::upstream, upstreams::read};
+use super::{
+    Store, Unwritten,
+    entity::{notification_service, upstream},
+    upstreams::read,
+};
 use crate::{
     domain::{id::UpstreamId, upstream::Upstream},
     upstream::seal::Sealed,
 };
 
 /// How many are looked at at once.
-const BATCH: u64 = if cfg!(test) { 2 } else { 50 };
+pub(super) const BATCH: u64 = if cfg!(test) { 2 } else { 50 };
 
 /// How many rows need the root key of that id, by what they are; nothing where there are none.
 pub async fn count_rows_under(
@@ -24,7 +28,10 @@ pub async fn count_rows_under(
 ) -> Result<BTreeMap<&'static str, u64>, DbErr> {
     let under = upstream::Entity::find().filter(upstream::Column::KeyId.eq(key_id));
     let count = under.filter(upstream::Column::DeletedAt.is_null()).count(connection).await?;
-    Ok((count > 0).then_some(("headers of upstreams", count)).into_iter().collect())
+    let tokens = notification_service::Entity::find().filter(notification_service::Column::KeyId.eq(key_id));
+    let counts =
+        [("headers of upstreams", count), ("tokens of notification services", tokens.count(connection).await?)];
+    Ok(counts.into_iter().filter(|(_, count)| *count > 0).collect())
 }
 
 impl Store {

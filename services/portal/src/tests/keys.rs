@@ -2,11 +2,15 @@
 
 use std::fs;
 
+use contracts::webhook::v1::DeliveryState;
 use kit::keys::RootKey;
 
 use super::{
     api::Api,
+    receiver::Receiver,
     upstreams::{HEADER, SDL, abroad, create, fault_of, refresh},
+    webhook_deliveries::{come_to, ping, tried},
+    webhook_registry::{self, hooked},
     world::World,
 };
 use crate::count_rows_under;
@@ -41,6 +45,38 @@ async fn headers_move_to_the_key_in_use_and_the_old_one_may_go() {
         let refreshed = refresh(&world).await.unwrap().upstream.unwrap();
         assert_eq!(fault_of(&refreshed), "");
         assert!(api.last_head().contains(&HEADER.to_lowercase()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_of_notification_services_move_to_the_key_in_use() {
+    hooked(async |world| {
+        let (receiver, parts) = (Receiver::start().await, &world.service.0);
+        let mut hooks = Vec::new();
+        for _ in 0..3 {
+            hooks.push(webhook_registry::create(&world, &receiver.url(), |_| {}).await.unwrap());
+        }
+        assert_eq!(needed(&world, "k1").await, [("tokens of notification services", 3)]);
+        for keys in [&[1, 2][..], &[2, 1]] {
+            write(&world, keys);
+            parts.reload_keys().await;
+            parts.reseal().await.unwrap();
+        }
+        assert_eq!(needed(&world, "k2").await, [("tokens of notification services", 3)]);
+        write(&world, &[2]);
+        parts.reload_keys().await;
+        ping(&world, &hooks[2]).await;
+        come_to(&world, &hooks[2], DeliveryState::Delivered, 1).await;
+        assert_eq!(receiver.letters()[0].header("x-buildkite-token"), Some(webhook_registry::TOKEN));
+        // One whose key was taken out by hand is told nothing, and its deliveries say why.
+        write(&world, &[3]);
+        parts.reload_keys().await;
+        world.sql("UPDATE notification_services SET key_id = 'k9'").await;
+        ping(&world, &hooks[1]).await;
+        let fault = tried(&world, &hooks[1], 1).await.fault;
+        assert!(fault.starts_with("The token can't be read"), "{fault}");
+        assert_eq!(receiver.letters().len(), 1);
     })
     .await;
 }

@@ -11,7 +11,8 @@ use std::{
 use contracts::token::v1::{
     CreateCodeRequest, CreateCodeResponse, ExchangeCodeRequest, ExchangeCodeResponse, ExchangeSecretRequest,
     ExchangeSecretResponse, GetAuthenticatedUserRequest, GetAuthenticatedUserResponse, IssueServiceTokenRequest,
-    IssueServiceTokenResponse, Membership, PortalTokenKind, ReportUsesRequest, ReportUsesResponse, Revocation,
+    IssueServiceTokenResponse, ListOutboxEventsRequest, ListOutboxEventsResponse, Membership, OutboxEvent,
+    PortalTokenKind, RemoveOutboxEventsRequest, RemoveOutboxEventsResponse, ReportUsesRequest, ReportUsesResponse,
     RevokePortalRequest, RevokePortalResponse, Role, TokenUse, User as WireUser, VerifyApiTokenRequest,
     VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse, WatchRevocationsRequest,
     WatchRevocationsResponse,
@@ -28,7 +29,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::world::{HeldClock, portal_token, until};
+use super::{
+    sequence::Sequence,
+    world::{HeldClock, portal_token},
+};
+
+pub(super) use super::sequence::revocation;
 
 /// The portal token's own id.
 pub(super) const TOKEN: Uuid = Uuid::from_u128(0x70);
@@ -83,103 +89,11 @@ pub(super) struct Tokens {
     /// What it does when it shall revoke.
     pub(super) revoking: Mutex<Mood>,
     pub(super) uses: Mutex<Vec<TokenUse>>,
+    /// Events that nobody has carried on.
+    pub(super) outbox: Mutex<Vec<OutboxEvent>>,
     pub(super) organization: Mutex<String>,
     pub(super) sequence: Sequence,
     clock: Arc<HeldClock>,
-}
-
-/// The sequence of revocations and who watches it.
-#[derive(Clone)]
-pub(super) struct Sequence {
-    pub(super) answering: Arc<AtomicBool>,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    head: u64,
-    /// What is still known.
-    events: Vec<Revocation>,
-    streams: Vec<mpsc::Sender<Result<WatchRevocationsResponse, Status>>>,
-    heard: Vec<WatchRevocationsRequest>,
-}
-
-pub(super) fn revocation(sequence: u64, subject: Uuid) -> Revocation {
-    Revocation { sequence, subject_uuid: subject.to_string(), kinds: Vec::new() }
-}
-
-impl Sequence {
-    pub(super) fn head(&self) -> u64 {
-        self.state.lock().unwrap().head
-    }
-
-    /// Commits a revocation and tells nobody. Watchers hear of it in the answer to their next renewal.
-    pub(super) fn commit(&self, subject: Uuid) -> Revocation {
-        let mut state = self.state.lock().unwrap();
-        state.head += 1;
-        let event = revocation(state.head, subject);
-        state.events.push(event.clone());
-        event
-    }
-
-    /// Forgets what was committed.
-    pub(super) fn prune(&self) {
-        self.state.lock().unwrap().events.clear();
-    }
-
-    /// Goes back to the beginning, as a database does that is restored.
-    pub(super) fn restore(&self) {
-        let mut state = self.state.lock().unwrap();
-        *state = State { streams: std::mem::take(&mut state.streams), ..State::default() };
-    }
-
-    /// Sends events as if they had just been committed.
-    pub(super) fn push(&self, events: Vec<Revocation>) {
-        self.send(&WatchRevocationsResponse { renewal: 0, head: self.head(), events });
-    }
-
-    /// Sends a message to all who watch.
-    pub(super) fn send(&self, message: &WatchRevocationsResponse) {
-        self.state.lock().unwrap().streams.retain(|stream| stream.try_send(Ok(message.clone())).is_ok());
-    }
-
-    /// Cuts all streams.
-    pub(super) fn cut(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.heard.clear();
-        for stream in state.streams.drain(..) {
-            let _gone = stream.try_send(Err(Status::unavailable("cut")));
-        }
-    }
-
-    /// Commits a revocation and waits until it is applied.
-    pub(super) async fn revoke(&self, subject: Uuid) {
-        let event = self.commit(subject);
-        self.push(vec![event]);
-        self.applied(self.head()).await;
-    }
-
-    /// Waits for a renewal that says that everything up to `sequence` is applied, and answers it.
-    pub(super) async fn applied(&self, sequence: u64) -> u64 {
-        let found = || {
-            let heard = &self.state.lock().unwrap().heard;
-            heard.iter().rev().find(|heard| heard.applied == sequence).map(|heard| heard.renewal)
-        };
-        until(&format!("a renewal after {sequence}"), || found().is_some()).await;
-        found().unwrap()
-    }
-
-    async fn hear(self, mut renewals: Streaming<WatchRevocationsRequest>) {
-        while let Ok(Some(heard)) = renewals.message().await {
-            let mut state = self.state.lock().unwrap();
-            let events = state.events.iter().filter(|event| event.sequence > heard.applied).cloned().collect();
-            let answer = WatchRevocationsResponse { renewal: heard.renewal, head: state.head, events };
-            state.heard.push(heard);
-            if self.answering.load(Ordering::SeqCst) {
-                state.streams.retain(|stream| stream.try_send(Ok(answer.clone())).is_ok());
-            }
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -219,7 +133,7 @@ fn ada() -> WireUser {
 
 impl Tokens {
     pub(super) fn new(clock: Arc<HeldClock>) -> Self {
-        let sequence = Sequence { answering: Arc::new(AtomicBool::new(true)), state: Arc::default() };
+        let sequence = Sequence::new();
         Self {
             mood: Mutex::new(Mood::Works),
             scopes: Mutex::new(vec!["read_organizations", "read_portals", "write_portals", "graphql"]),
@@ -238,6 +152,7 @@ impl Tokens {
             unrevocable: Mutex::default(),
             revoking: Mutex::new(Mood::Works),
             uses: Mutex::default(),
+            outbox: Mutex::default(),
             organization: Mutex::default(),
             sequence,
             clock,
@@ -383,7 +298,7 @@ impl TokenService for Scripted {
         request: Request<Streaming<WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
         let (stream, messages) = mpsc::channel(64);
-        self.0.sequence.state.lock().unwrap().streams.push(stream);
+        self.0.sequence.watch(stream);
         Tasks::default().spawn(self.0.sequence.clone().hear(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
@@ -392,6 +307,24 @@ impl TokenService for Scripted {
         self.0.behave().await?;
         self.0.uses.lock().unwrap().extend(request.into_inner().uses);
         Ok(Response::new(ReportUsesResponse {}))
+    }
+
+    async fn list_outbox_events(
+        &self,
+        _: Request<ListOutboxEventsRequest>,
+    ) -> Result<Response<ListOutboxEventsResponse>, Status> {
+        self.0.behave().await?;
+        Ok(Response::new(ListOutboxEventsResponse { events: self.0.outbox.lock().unwrap().clone() }))
+    }
+
+    async fn remove_outbox_events(
+        &self,
+        request: Request<RemoveOutboxEventsRequest>,
+    ) -> Result<Response<RemoveOutboxEventsResponse>, Status> {
+        self.0.behave().await?;
+        let uuids = request.into_inner().uuids;
+        self.0.outbox.lock().unwrap().retain(|event| !uuids.contains(&event.uuid));
+        Ok(Response::new(RemoveOutboxEventsResponse {}))
     }
 }
 

@@ -25,6 +25,7 @@ use kit::{
     credential::{Kind, Plain},
     grpc::{Caller, Layered, Peer, Refusal, ServiceKey},
     keys::RootKey,
+    outbox::Notice,
 };
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, service::Routes};
@@ -215,6 +216,12 @@ fn config(bed: &Bed) -> Config {
             refresh: None,
             ca_certificates: crate::CaCertificates::default(),
         },
+        webhooks: crate::Webhooks {
+            services: 3,
+            timeout: Duration::from_secs(10),
+            in_flight: 32,
+            keep: TimeDelta::days(30),
+        },
     }
 }
 
@@ -331,9 +338,39 @@ impl World {
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
+    /// Leaves word of something that happened, as whoever changes something does.
+    pub(super) async fn leave(&self, notice: Notice) {
+        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
+        let transaction = database.begin().await.unwrap();
+        kit::outbox::record(&transaction, &self.service.0.ambient, [notice]).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    /// The organization's UUID.
+    pub(super) fn organization(&self) -> Uuid {
+        self.tokens.organization.lock().unwrap().parse().unwrap()
+    }
+
     /// Makes the audit trail unwritable.
     pub(super) async fn lose_audit_trail(&self) {
         self.sql("ALTER TABLE audit_events RENAME TO elsewhere").await;
+    }
+
+    /// The only value of a query's answer.
+    pub(super) async fn bytes(&self, query: &str) -> Vec<u8> {
+        self.value(query).await
+    }
+
+    /// The same where it is a text.
+    pub(super) async fn text(&self, query: &str) -> String {
+        self.value(query).await
+    }
+
+    async fn value<T: sea_orm::TryGetable>(&self, query: &str) -> T {
+        use sea_orm::{ConnectionTrait, Statement};
+        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
+        let query = Statement::from_string(database.read().get_database_backend(), query);
+        database.read().query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
     }
 
     /// Changes the database behind the service's back.

@@ -9,6 +9,7 @@
 mod breaker;
 mod client;
 mod connector;
+mod delivery;
 mod envelope;
 mod introspection;
 mod policy;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use url::Url;
 
+pub(crate) use self::delivery::{Letter, Receipt};
 use self::{
     breaker::Breakers,
     client::Client,

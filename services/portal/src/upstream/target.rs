@@ -6,7 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use kit::keys::RootKeys;
+use kit::{keys::RootKeys, outbox::Outbox};
 use moka::{future, sync};
 use sea_orm::DbErr;
 
@@ -128,6 +128,14 @@ impl Targets {
     /// The built-in API.
     pub(crate) fn built_in(&self) -> &Arc<Target> {
         &self.built_in
+    }
+
+    /// What the built-in API leaves word of.
+    pub(crate) fn built_in_events(&self) -> Option<Outbox> {
+        match self.built_in.as_ref() {
+            Target::BuiltIn { api, .. } => api.events(),
+            Target::Remote(_) => None,
+        }
     }
 
     /// What headers are kept under. To be asked for at each use: keys change.

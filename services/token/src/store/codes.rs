@@ -24,6 +24,7 @@ use super::{
 use crate::{
     domain::{
         code::{Code, LIFE, MOST_OF_PORTAL, MOST_OF_REQUESTER, MOST_WRONG_SECRETS, NewCode, State},
+        notices,
         tag::Tag,
         token::NewPortalToken,
     },
@@ -131,6 +132,7 @@ impl Store {
         {
             return Ok(false);
         }
+        self.tell(&transaction, notices::token_created(&token, event.actor.as_ref())).await?;
         portal_tokens::insert(&transaction, token).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await?;

@@ -7,15 +7,18 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::entity::portal_token::{Column, Entity};
-use crate::domain::token::PortalToken;
+use super::{
+    entity::portal_token::{Column, Entity},
+    token_lists,
+};
+use crate::domain::token::TokenEntry;
 
 /// The most tokens that one transaction ends.
 const MOST_TOGETHER: usize = 500;
 
 /// Live tokens that a transaction ended.
 pub(super) struct Batch {
-    pub(super) tokens: Vec<PortalToken>,
+    pub(super) tokens: Vec<TokenEntry>,
     /// Whether there were no more of them.
     pub(super) is_last: bool,
 }
@@ -43,7 +46,7 @@ pub(super) async fn end_batch(
         .filter(Column::Uuid.is_in(rows.iter().map(|row| row.uuid)))
         .exec(transaction)
         .await?;
-    let tokens = rows.into_iter().map(PortalToken::try_from).collect::<Result<_, _>>()?;
+    let tokens = rows.into_iter().map(token_lists::entry).collect::<Result<_, _>>()?;
     Ok(Batch { tokens, is_last })
 }
 

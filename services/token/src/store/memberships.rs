@@ -122,7 +122,7 @@ impl Store {
             events.push(trail.access_revoked(key.organization, &token, Why::UserLeft));
         }
         let tokens = user_tokens::end_of_user(&transaction, key.user, Some(key.organization), at).await?;
-        events.extend(tokens.iter().map(|token| trail.portal_token_deleted(token)));
+        self.record_ends(&transaction, &tokens, trail).await?;
         self.record(&transaction, events).await?;
         let sequence = revocations::announce(&transaction, key.user, &[PortalKind::User], at).await?;
         commit(transaction).await?;

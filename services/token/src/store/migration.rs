@@ -8,6 +8,7 @@ mod m0001_credentials;
 mod m0002_secrets_codes_sessions;
 mod m0003_key_readers;
 mod m0004_address_lists;
+mod m0005_outbox;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_secrets_codes_sessions::Migration),
             Box::new(m0003_key_readers::Migration),
             Box::new(m0004_address_lists::Migration),
+            Box::new(m0005_outbox::Migration),
         ]
     }
 

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     domain::{
+        notices,
         tag::Tag,
         token::{NewPortalToken, PortalKind, PortalToken, may_issue},
         trail::Trail,
@@ -70,6 +71,7 @@ impl Store {
         let revoked = portals::lock(&transaction, token.organization, token.portal).await?;
         let live = live_service_tokens(&transaction, token.portal, token.imprint.created_at).await?;
         may_issue(revoked, live)?;
+        self.tell(&transaction, notices::token_created(&token, event.actor.as_ref())).await?;
         insert(&transaction, token).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await
@@ -92,7 +94,7 @@ impl Store {
                 // After the tokens, as `user_tokens` does it: else the two could wait for each other.
                 codes::kill_of_portal(&transaction, portal).await?;
             }
-            self.record(&transaction, tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
+            self.record_ends(&transaction, &tokens, trail).await?;
             let sequence = match closed {
                 Some(sequence) => sequence,
                 None => revocations::announce(&transaction, portal, &kinds, at).await?,
@@ -118,6 +120,7 @@ impl Store {
         let secrets = secrets::remove_all(&transaction, *portal).await?;
         codes::kill_of_portal(&transaction, *portal).await?;
         self.record(&transaction, secrets.iter().map(|secret| trail.secret_deleted(secret, false))).await?;
+        self.tell(&transaction, secrets.iter().map(|secret| trail.tell_secret_deleted(secret))).await?;
         let sequence = revocations::announce(&transaction, *portal, kinds, *at).await?;
         commit(transaction).await?;
         Ok(sequence)

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     domain::{
+        notices,
         page::Page,
         secret::{Found, MOST_SECRETS, Secret, stand_in},
         trail::Trail,
@@ -88,6 +89,7 @@ impl Store {
         }
         let slot = free_slot(&transaction, secret.portal).await?.ok_or(Error::TooManySecrets)?;
         keys::hold(&transaction, [secret.gate.key_id.as_str()]).await?;
+        self.tell(&transaction, [notices::secret_created(&secret, event.actor.as_ref())]).await?;
         Entity::insert(row(secret, slot)?).exec_without_returning(&transaction).await?;
         audit::record(&transaction, &self.ambient, event).await?;
         commit(transaction).await
@@ -104,7 +106,7 @@ impl Store {
             let mut is_last = true;
             if !removal.keep_tokens {
                 let batch = endings::end_batch(&transaction, own.clone(), removal.at).await?;
-                self.record(&transaction, batch.tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
+                self.record_ends(&transaction, &batch.tokens, trail).await?;
                 done.tokens += batch.tokens.len();
                 is_last = batch.is_last;
             }
@@ -113,6 +115,7 @@ impl Store {
                 Entity::delete_by_id(secret.uuid).exec(&transaction).await?;
                 let event = trail.secret_deleted(&secret, removal.keep_tokens);
                 audit::record(&transaction, &self.ambient, event).await?;
+                self.tell(&transaction, [trail.tell_secret_deleted(&secret)]).await?;
             }
             if !removal.keep_tokens {
                 done.sequence = Some(revocations::announce(&transaction, secret.uuid, &[], removal.at).await?);

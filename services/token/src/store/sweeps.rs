@@ -31,12 +31,14 @@ pub(crate) enum Swept {
     Sessions,
     /// Notes of processes that ended more than an hour ago without taking them away.
     KeyReaders,
+    /// Events that nobody carried on for a week.
+    OutboxEvents,
     /// Revocations that verifiers were told of long ago; never the newest one, so that who missed some sees the gap.
     Revocations,
 }
 
 impl Swept {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::ExpiredTokens,
         Self::RevokedTokens,
         Self::ExpiredApiTokens,
@@ -44,6 +46,7 @@ impl Swept {
         Self::Codes,
         Self::Sessions,
         Self::KeyReaders,
+        Self::OutboxEvents,
         Self::Revocations,
     ];
 
@@ -55,6 +58,7 @@ impl Swept {
             Self::Codes => "codes",
             Self::Sessions => "sessions",
             Self::KeyReaders => "key_readers",
+            Self::OutboxEvents => "outbox_events",
             Self::Revocations => "revocations",
         }
     }
@@ -77,6 +81,7 @@ impl Swept {
             Self::Codes => ("expires_at", TimeDelta::hours(1)),
             Self::Sessions => ("last_seen_at", session::IDLE + TimeDelta::hours(1)),
             Self::KeyReaders => ("seen_at", TimeDelta::hours(1)),
+            Self::OutboxEvents => ("occurred_at", TimeDelta::days(7)),
             Self::Revocations => ("revoked_at", TimeDelta::hours(1)),
         }
     }

@@ -1,6 +1,6 @@
 //! Portal tokens as lists show them, and their end by who reads these.
 
-use kit::{ambient::Instant, audit};
+use kit::ambient::Instant;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, sea_query::Expr,
@@ -69,10 +69,11 @@ impl Store {
         let transaction = self.database.begin().await?;
         let listed = listed(portal, list, at).filter(Column::OrganizationUuid.eq(organization));
         let row = listed.filter(Column::Uuid.eq(token)).lock_exclusive().one(&transaction).await?;
-        let Some(token) = row.map(PortalToken::try_from).transpose()? else { return Ok(None) };
-        end(&transaction, Condition::all().add(Column::Uuid.eq(token.uuid)), at).await?;
-        audit::record(&transaction, &self.ambient, trail.portal_token_deleted(&token)).await?;
-        let sequence = revocations::announce(&transaction, token.uuid, &[], at).await?;
+        let Some(entry) = row.map(entry).transpose()? else { return Ok(None) };
+        let token = entry.token.uuid;
+        end(&transaction, Condition::all().add(Column::Uuid.eq(token)), at).await?;
+        self.record_ends(&transaction, &[entry], trail).await?;
+        let sequence = revocations::announce(&transaction, token, &[], at).await?;
         commit(transaction).await?;
         Ok(Some(sequence))
     }
@@ -91,7 +92,7 @@ impl Store {
             portals::lock_known(&transaction, organization, portal).await?;
             let live = which(portal, TokenList::Live, at);
             let Batch { tokens, is_last } = endings::end_batch(&transaction, live, at).await?;
-            self.record(&transaction, tokens.iter().map(|token| trail.portal_token_deleted(token))).await?;
+            self.record_ends(&transaction, &tokens, trail).await?;
             let sequence = revocations::announce(&transaction, portal, TokenList::Live.kinds(), at).await?;
             commit(transaction).await?;
             ended += tokens.len() as u64;
@@ -120,7 +121,7 @@ async fn end(transaction: &DatabaseTransaction, which: Condition, at: Instant) -
     Ok(update.filter(which).filter(unrevoked).exec(transaction).await?.rows_affected)
 }
 
-fn entry(row: Model) -> Result<TokenEntry, DbErr> {
+pub(super) fn entry(row: Model) -> Result<TokenEntry, DbErr> {
     let created_by = User {
         uuid: row.created_by_uuid,
         name: row.created_by_name.clone(),

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::{
     codes,
     entity::portal_token::{Column, Entity},
+    token_lists,
 };
-use crate::domain::token::{PortalKind, PortalToken};
+use crate::domain::token::{PortalKind, TokenEntry};
 
 /// Ends it, in all organizations or in one, and answers the tokens. To be called after the user or the membership is gone:
 /// who makes such a token has locked the membership.
@@ -17,7 +18,7 @@ pub(super) async fn end_of_user(
     user: Uuid,
     organization: Option<Uuid>,
     at: Instant,
-) -> Result<Vec<PortalToken>, DbErr> {
+) -> Result<Vec<TokenEntry>, DbErr> {
     let theirs = Condition::all().add(Column::UserUuid.eq(user));
     let rows = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(at))
@@ -28,5 +29,5 @@ pub(super) async fn end_of_user(
         .await?;
     // After the tokens, as who revokes a portal does it: else the two could wait for each other.
     codes::kill_of_user(transaction, user, organization).await?;
-    rows.into_iter().map(PortalToken::try_from).collect()
+    rows.into_iter().map(token_lists::entry).collect()
 }

@@ -124,7 +124,7 @@ impl Store {
         // Memberships, API access tokens and sessions go with the row.
         Entity::delete_by_id(user.uuid).exec(&transaction).await?;
         let tokens = user_tokens::end_of_user(&transaction, user.uuid, None, at).await?;
-        events.extend(tokens.iter().map(|token| trail.portal_token_deleted(token)));
+        self.record_ends(&transaction, &tokens, trail).await?;
         events.push(trail.user_deleted(&user));
         self.record(&transaction, events).await?;
         let sequence = revocations::announce(&transaction, user.uuid, &[PortalKind::User], at).await?;

@@ -44,7 +44,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ANSWERS: HeaderValue = HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("portals/", env!("CARGO_PKG_VERSION")));
+pub(super) const AGENT: HeaderValue = HeaderValue::from_static(concat!("portals/", env!("CARGO_PKG_VERSION")));
 /// Carries the user on whose behalf an operation runs.
 const ASSERTION: HeaderName = HeaderName::from_static("portal-user-assertion");
 
@@ -87,7 +87,12 @@ impl Client {
 
     /// Sends a request. The answer's head is there; its body is not.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Broken> {
-        self.0.request(request).await.map_err(|error| broken(&error))
+        self.ask(request).await.map_err(|error| broken(&error))
+    }
+
+    /// The same, and what the pool says of a failure.
+    pub(super) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        self.0.request(request).await
     }
 }
 

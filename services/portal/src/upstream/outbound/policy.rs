@@ -76,7 +76,7 @@ impl Policy {
             return refused("must be an http or https URL");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return refused("must not carry a user or password: use headers");
+            return refused("must not carry a user or password");
         }
         if url.fragment().is_some() {
             return refused("must not have a fragment");

@@ -1,0 +1,88 @@
+//! Webhooks go out the same way: the same addresses are refused, no redirect is followed, and little of what comes back is read.
+
+use std::{error::Error, fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header::USER_AGENT};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use url::Url;
+
+use super::{
+    Outbound,
+    client::{AGENT, describe},
+    resolver::Forbidden,
+};
+
+/// How much of an answer is read.
+const MOST_READ: usize = 4 << 10;
+
+/// A request to a receiver. Its `Debug` shows nothing of it.
+pub(crate) struct Letter {
+    pub(crate) url: Url,
+    /// Those of its own; sensitive values.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// How long it may take in all.
+    pub(crate) patience: Duration,
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Letter({})", self.url.origin().ascii_serialization())
+    }
+}
+
+/// What a receiver answered.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    pub(crate) status: StatusCode,
+    /// The beginning of the body, some kilobytes at most.
+    pub(crate) beginning: Bytes,
+}
+
+impl Outbound {
+    /// Sends a letter once. The error is a sentence that names no address.
+    pub(crate) async fn post(&self, letter: Letter) -> Result<Receipt, &'static str> {
+        let patience = letter.patience;
+        let answered = tokio::time::timeout(patience, self.post_unbounded(letter)).await;
+        answered.unwrap_or(Err("The receiver gave no answer in time"))
+    }
+
+    async fn post_unbounded(
+        &self,
+        Letter { url, headers, body, patience: _ }: Letter,
+    ) -> Result<Receipt, &'static str> {
+        let uri = url.as_str().split('#').next().unwrap_or_default();
+        let mut request = Request::post(uri).body(Full::new(body)).map_err(|_unfit| "The address can't be used")?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let response = self.client.ask(request).await.map_err(|error| failure(&error))?;
+        let status = response.status();
+        Ok(Receipt { status, beginning: beginning(response.into_body()).await })
+    }
+}
+
+/// What there is of the beginning: a receiver that breaks off after its status has answered.
+async fn beginning(mut body: Incoming) -> Bytes {
+    let mut read = Vec::new();
+    while read.len() < MOST_READ
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read.extend(frame.into_data().unwrap_or_default());
+    }
+    read.truncate(MOST_READ);
+    read.into()
+}
+
+fn failure(error: &hyper_util::client::legacy::Error) -> &'static str {
+    tracing::info!(error = %describe(error), "a webhook's receiver wasn't reached");
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    if causes.any(<dyn Error>::is::<Forbidden>) {
+        "The receiver has no address that may be called from here"
+    } else if error.is_connect() {
+        "The receiver can't be reached"
+    } else {
+        "The receiver broke the connection off, or answered something that is no HTTP"
+    }
+}
