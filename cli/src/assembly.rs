@@ -7,8 +7,8 @@ use kit::{
     boot::{Readiness, Tasks, serve_admin, stop_signal},
     db::Database,
     grpc::{Layered, Peer, Served},
+    telemetry::Metrics,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tonic::{service::Routes, transport::Endpoint};
 
@@ -40,12 +40,12 @@ pub(crate) struct Addresses {
 }
 
 /// Runs `roles` until the process is asked to stop.
-pub(crate) async fn run(roles: Roles, metrics: PrometheusHandle) -> Result<(), Failure> {
+pub(crate) async fn run(roles: Roles, metrics: Metrics) -> Result<(), Failure> {
     let tasks = Tasks::default();
     until_stopped(&tasks, Box::pin(start(&roles, &tasks, metrics))).await
 }
 
-async fn start(roles: &Roles, tasks: &Tasks, metrics: PrometheusHandle) -> Result<(), Failure> {
+async fn start(roles: &Roles, tasks: &Tasks, metrics: Metrics) -> Result<(), Failure> {
     let public = match &roles.gateway {
         Some(config) => Some(listen(&config.listen).await?),
         None => None,

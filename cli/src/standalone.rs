@@ -7,8 +7,8 @@ use kit::{
     boot::{Tasks, serve_admin},
     config::{Environment, Problem, Problems},
     db::Database,
+    telemetry::Metrics,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use rustix::{fs::Mode, process::umask};
 use tokio::net::TcpListener;
 
@@ -28,11 +28,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 const SERVICE_KEYS: [&str; 3] = ["TOKEN_SERVICE__KEY", "PORTAL_SERVICE__KEY", "GATEWAY_SERVICE__KEY"];
 
 /// Runs everything until the process is asked to stop.
-pub(crate) async fn run(
-    options: Standalone,
-    environment: Environment,
-    metrics: PrometheusHandle,
-) -> Result<(), Failure> {
+pub(crate) async fn run(options: Standalone, environment: Environment, metrics: Metrics) -> Result<(), Failure> {
     // SQLite makes its files with the mode that the umask leaves.
     umask(Mode::RWXG | Mode::RWXO);
     let tasks = Tasks::default();
@@ -49,7 +45,7 @@ async fn start(
     environment: Environment,
     directory: &DataDirectory,
     tasks: &Tasks,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
 ) -> Result<(), Failure> {
     let ambient = Ambient::system();
     let listen = options.listen.clone().or_else(|| environment.get("GATEWAY_HTTP__LISTEN").cloned());
@@ -86,7 +82,7 @@ async fn serve(
     roles: &Roles,
     tasks: &Tasks,
     public: &TcpListener,
-    metrics: &PrometheusHandle,
+    metrics: &Metrics,
 ) -> Result<Urls, Failure> {
     let mut admin_addresses = assembly::admin_addresses(roles);
     if admin_addresses.is_empty() {

@@ -1,6 +1,6 @@
 //! The settings of this part: the only file that knows their names.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use kit::{
     address::Networks,
@@ -8,7 +8,10 @@ use kit::{
     grpc::ServiceKey,
 };
 
-use crate::cors::Origins;
+use crate::{
+    cors::Origins,
+    scanner::{Keys, Source},
+};
 
 /// The least room for headers that an HTTP/1 connection can be given.
 const LEAST_HEADER_BYTES: usize = 8 << 10;
@@ -32,6 +35,8 @@ pub struct Config {
     pub trusted_proxies: Networks,
     /// The origins, beside our own, whose pages may call by gRPC-Web.
     pub allowed_origins: Origins,
+    /// Where the keys are of those who may report leaked credentials. Absent: nobody may.
+    pub scanner_keys: Option<Source>,
     /// How much a stranger may use.
     pub limits: Limits,
 }
@@ -92,6 +97,7 @@ impl Config {
         let admin_listen = settings.optional("ADMIN__LISTEN");
         let trusted_proxies = settings.optional("HTTP__TRUSTED_PROXIES").unwrap_or_default();
         let allowed_origins = settings.optional("CORS__ALLOWED_ORIGINS").unwrap_or_default();
+        let scanner_keys = scanner_keys(&mut settings);
         let limits = limits(&mut settings);
         let shown = settings.finish()?;
         // Without a key there was a problem, so that `finish` failed.
@@ -105,10 +111,31 @@ impl Config {
             admin_listen,
             trusted_proxies,
             allowed_origins,
+            scanner_keys,
             limits,
         };
         Ok((config, shown))
     }
+}
+
+fn scanner_keys(settings: &mut Settings) -> Option<Source> {
+    let [file, url] = ["SECRET_SCANNING__KEYS_FILE", "SECRET_SCANNING__KEYS_URL"];
+    let (path, given) = (settings.optional::<PathBuf>(file), settings.optional::<String>(url));
+    if let (Some(path), Some(_)) = (&path, &given) {
+        settings.refuse(url, format!("{} is given as well", path.display()));
+    }
+    if let Some(path) = path {
+        let keys = fs::read(&path).map_err(|error| error.to_string());
+        if let Err(why) = keys.and_then(|text| Keys::read(&text).map_err(|error| error.to_string())) {
+            settings.refuse(file, format!("{}: {why}", path.display()));
+        }
+        return Some(Source::File(path));
+    }
+    let source = Source::url(given.as_deref()?);
+    if source.is_none() {
+        settings.refuse(url, "must be an https URL: who changes the keys can end every credential");
+    }
+    source
 }
 
 fn limits(settings: &mut Settings) -> Limits {
@@ -162,7 +189,8 @@ mod tests {
         let (config, shown) = read(&[]).unwrap();
         assert_eq!((config.public_url.as_str(), config.limits), ("https://portals.example", Limits::default()));
         assert!(config.trusted_proxies.is_empty() && config.token_url.is_none() && config.allowed_origins.is_empty());
-        assert_eq!(shown.len(), 17);
+        assert!(config.scanner_keys.is_none());
+        assert_eq!(shown.len(), 19);
         assert!(!format!("{shown:?}{config:?}").contains("kkk"));
     }
 
@@ -203,10 +231,12 @@ mod tests {
             ("GATEWAY_LIMITS__HEADER_BYTES", "100"),
             ("GATEWAY_LIMITS__IN_FLIGHT", "0"),
             ("GATEWAY_LIMITS__BODY_TIMEOUT_MS", "0"),
+            ("GATEWAY_SECRET_SCANNING__KEYS_FILE", "/no/such/file"),
+            ("GATEWAY_SECRET_SCANNING__KEYS_URL", "http://keys.example"),
             ("GATEWAY_NO__SUCH", "1"),
         ])
         .unwrap_err();
-        assert_eq!(problems.len(), 8, "{problems:?}");
+        assert_eq!(problems.len(), 10, "{problems:?}");
         let Problems(problems) = Config::read(&Environment::new()).unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
     }

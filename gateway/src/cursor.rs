@@ -4,10 +4,12 @@
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::json;
 use tonic::metadata::MetadataMap;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{error::Error, query::parameter, reply};
+use crate::{description::About, error::Error, query::parameter, reply};
 
 const USUAL: u32 = 30;
 /// The most entries of a part.
@@ -38,16 +40,25 @@ struct PartJson<'a, T> {
 }
 
 /// Where to go from a part.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CursorLinks)]
 struct Links {
     #[serde(rename = "self")]
     own: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     prev: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<String>,
+}
+
+/// Says that parts of a list of `T`s are answered.
+pub(crate) fn describe<T: ToSchema>(about: About, sentence: &str) -> About {
+    about.lists_parts::<T, Links>(&json!({ "type": "string", "format": "uuid" }), sentence)
 }
 
 impl Cursor {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use kit::{error::Violation, grpc::Refusal, json::NotAnObject};
 
-pub(crate) use self::dialect::Dialect;
+pub(crate) use self::{dialect::Dialect, render::ErrorJson};
 use crate::realm::Challenge;
 
 /// Why a request isn't answered as asked.
@@ -54,6 +54,15 @@ pub(crate) enum Error {
     /// No such thing: a sentence.
     #[error("{0}")]
     Missing(&'static str),
+    /// A report of leaked credentials that nobody signed whose key is known here.
+    #[error("The report isn't signed with a key that is known here")]
+    UnsignedReport,
+    /// The keys of those who report leaked credentials can't be had.
+    #[error("The keys of reports can't be read right now. Please try again")]
+    NoScannerKeys,
+    /// A signed report that isn't one.
+    #[error("The body must be a list of findings, each an object with a token")]
+    NotAReport,
     /// A request for a token or a code that can't be read (RFC 6749 §5.2): a sentence.
     #[error("{0}")]
     InvalidRequest(String),
@@ -113,18 +122,21 @@ impl Error {
             | Self::BodyBroken(_)
             | Self::NotAnObject(_)
             | Self::NotAQuery(_)
+            | Self::NotAReport
             | Self::InvalidParameter(..)
             | Self::InvalidRequest(_)
             | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
-            Self::ForeignForm(_) | Self::ForeignOrigin(_) | Self::ForeignPreflight | Self::InsecureSite(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::ForeignForm(_)
+            | Self::ForeignOrigin(_)
+            | Self::ForeignPreflight
+            | Self::InsecureSite(_)
+            | Self::UnsignedReport => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal, _) => {
                 StatusCode::from_u16(refusal.class.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::NoScannerKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -138,9 +150,11 @@ impl Error {
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::BodyTimeout => "body_timeout",
-            Self::BodyBroken(_) | Self::NotAnObject(_) | Self::NotAQuery(_) => "invalid_body",
+            Self::BodyBroken(_) | Self::NotAnObject(_) | Self::NotAQuery(_) | Self::NotAReport => "invalid_body",
             Self::InvalidParameter(..) => "invalid_parameter",
             Self::InvalidRequest(_) => "invalid_request",
+            Self::UnsignedReport => "unsigned_report",
+            Self::NoScannerKeys => "scanner_keys_unavailable",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::ForeignForm(_) => "foreign_form",
             Self::ForeignOrigin(_) | Self::ForeignPreflight => "foreign_origin",

@@ -31,7 +31,7 @@ use tonic::{Response, Status};
 
 use crate::{
     arrival::Arrival, body::Bounds, config::Config, error::Error, members::Members, realm::Realm, reply::put_figures,
-    routes, serve, site::Site,
+    routes, scanner::Scanner, serve, site::Site,
 };
 
 /// A portal call: the service's own limit of 30 s for the upstream, and time for the rest.
@@ -61,6 +61,7 @@ struct Inner {
     webhooks: WebhookServiceClient<Peer>,
     execution: ExecutionServiceClient<Peer>,
     pipelines: PipelinesServiceClient<Peer>,
+    scanner: Option<Scanner>,
     in_flight: Semaphore,
 }
 
@@ -84,6 +85,7 @@ impl Gateway {
             execution: ExecutionServiceClient::new(portal.clone()).max_decoding_message_size(MOST_RESULT_BYTES),
             pipelines: PipelinesServiceClient::new(portal.clone()).max_decoding_message_size(MOST_PAGE_BYTES),
             portal,
+            scanner: config.scanner_keys.clone().map(Scanner::new),
             in_flight,
             config,
         }))
@@ -153,6 +155,11 @@ impl Gateway {
 
     pub(crate) fn webhooks(&self) -> WebhookServiceClient<Peer> {
         self.0.webhooks.clone()
+    }
+
+    /// Checks who reports leaked credentials; `None`: nobody may.
+    pub(crate) fn scanner(&self) -> Option<&Scanner> {
+        self.0.scanner.as_ref()
     }
 
     /// The service that has the RPC at `path`.

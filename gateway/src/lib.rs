@@ -7,7 +7,7 @@
 //! One request: `serve` (connection) → `shell` (request id, client, log) → `routes` → `routes/<endpoint>` (request → RPC →
 //! response) → `gateway` (the RPC) and back; errors are written in `error`, once: as JSON, as OAuth has them, or as a page.
 //!
-//! To add an endpoint: a line in `routes.rs`; in `routes/<endpoint>.rs` a handler that takes an `Arrival`
+//! To add an endpoint: a line in `routes.rs` with whom it lets in, and an `about_…` function that describes it; in `routes/<endpoint>.rs` a handler that takes an `Arrival`
 //! (which refuses credentials in URLs), reads its body with `body::read`, calls with `Gateway::call` and answers
 //! with `reply`; the JSON types stay in that file. An error of the gateway's own is a variant of `error::Error`, and a
 //! line in `docs/errors.md`. A page of the console is `routes/console/<page>.rs` and made of `maud` templates, which escape; its
@@ -22,6 +22,7 @@ mod console;
 mod cors;
 mod csv;
 mod cursor;
+mod description;
 mod error;
 mod forward;
 mod gateway;
@@ -32,6 +33,7 @@ mod query;
 mod realm;
 mod reply;
 mod routes;
+mod scanner;
 mod serve;
 mod shell;
 mod site;
@@ -42,3 +44,4 @@ mod turns;
 pub use config::{Config, Limits};
 pub use cors::{NoOrigin, Origins};
 pub use gateway::Gateway;
+pub use scanner::Source;

@@ -71,11 +71,11 @@ pub(crate) fn wait(query: Option<&str>) -> Result<bool, Error> {
     choice(query, "wait", ["true", "false"], "true or false")
 }
 
-/// Whether a parameter is named like a credential or holds one.
+/// Whether a parameter is named like a credential, or is one.
 pub(crate) fn holds_credential(query: Option<&str>) -> bool {
     form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(name, value)| {
         NAMES.iter().any(|bad| name.eq_ignore_ascii_case(bad))
-            || value.split_whitespace().any(|word| Plain::parse(word).is_ok())
+            || [name, value].iter().any(|text| text.split_whitespace().any(|word| Plain::parse(word).is_ok()))
     })
 }
 
@@ -117,6 +117,8 @@ mod tests {
             "session=x",
             &format!("q={TOKEN}"),
             &format!("q=Bearer+{TOKEN}"),
+            TOKEN,
+            &format!("{TOKEN}=1"),
             &format!("q=%62{}", &TOKEN[1..]),
         ] {
             assert!(holds_credential(Some(query)), "{query}");

@@ -8,12 +8,14 @@ mod codes;
 mod connections;
 mod console;
 mod credentials;
+mod description;
 mod directory;
 mod documents;
 mod errors;
 mod graphql;
 mod grpc_web;
 mod log;
+mod portal_descriptions;
 mod rest;
 mod script;
 mod services;
@@ -71,6 +73,7 @@ fn gateway_before(peer: Peer, change: impl FnOnce(&mut Config)) -> Gateway {
         admin_listen: None,
         trusted_proxies: "".parse().unwrap(),
         allowed_origins: crate::Origins::default(),
+        scanner_keys: None,
         limits: Limits::default(),
     };
     change(&mut config);

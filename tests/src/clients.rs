@@ -18,6 +18,11 @@ pub fn python(script: &str, arguments: &[&str], input: &str) -> Value {
     run(Command::new(interpreter()).arg(file(script)).args(arguments), input)
 }
 
+/// As [`python`], for a script that was written elsewhere.
+pub fn python_at(script: &Path, arguments: &[String], input: &str) -> Value {
+    run(Command::new(interpreter()).arg(script).args(arguments), input)
+}
+
 /// As [`python`], with Node.js. The script's last argument is the directory of its packages (`PORTALS_TEST_NPM`).
 pub fn node(script: &str, arguments: &[&str], input: &str) -> Value {
     run(Command::new("node").arg(file(script)).args(arguments).arg(packages()), input)
@@ -83,7 +88,7 @@ pub fn sample(page: &str, language: &str, directory: &Path) -> Command {
 }
 
 /// The one block of code in that language on a page of `docs/`.
-fn block(page: &str, language: &str) -> String {
+pub fn block(page: &str, language: &str) -> String {
     let page = fs::read_to_string(rules::tree::root().join("docs").join(page)).unwrap();
     let opening = format!("\n```{language}\n");
     let (_, rest) = page.split_once(&opening).unwrap_or_else(|| panic!("no {language} on the page"));

@@ -66,7 +66,7 @@ async fn times_and_actors_narrow_the_trail() {
     assert_eq!(count("occurred_at_from=2999-01-01T00:00:00Z".to_owned()).await, 0);
     assert_eq!(count("occurred_at_to=2000-01-01T00:00:00Z".to_owned()).await, 0);
     assert!(count(format!("occurred_at_to={at}&actor={actor}")).await >= 1);
-    assert_eq!(count(format!("actor={}", NOBODY)).await, 0);
+    assert_eq!(count(format!("actor={NOBODY}")).await, 0);
     let mine = page(&house, &format!("{TRAIL}?actor={actor}")).await;
     assert!(mine["items"].as_array().unwrap().iter().all(|event| event["actor"]["uuid"] == actor));
     assert!(uuids(&mine).len() < uuids(&all).len(), "what the first start did has no actor");
@@ -90,7 +90,8 @@ async fn an_export_holds_what_the_pages_hold() {
     // Each file is one request.
     let [before, after] = [house.get(TRAIL).await, house.get(&format!("{TRAIL}.csv")).await];
     let [before, after] = [before, after].map(|answer| answer.number("ratelimit-user-remaining"));
-    assert!(after + 1 == before || after > before, "{before} {after}");
+    // In the next window the count has begun anew.
+    assert!([before - 1, 999].contains(&after), "{before} {after}");
 }
 
 #[tokio::test]
@@ -122,7 +123,7 @@ async fn only_administrators_with_the_scope_read_the_trail_and_only_their_own() 
     assert!(uuids(&theirs).iter().all(|uuid| !uuids(&own).contains(uuid)));
     let not_theirs = format!("/v2/organizations/other/audit_events/{event}");
     stranger.get(&not_theirs).await.error_code(404, "not_found");
-    house.get(&format!("{TRAIL}/{}", NOBODY)).await.error_code(404, "not_found");
+    house.get(&format!("{TRAIL}/{NOBODY}")).await.error_code(404, "not_found");
     house.get(&format!("{TRAIL}/nonsense")).await.error_code(404, "not_found");
 }
 

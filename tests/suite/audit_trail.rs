@@ -10,8 +10,13 @@ use suite::{Answer, Browser, Installation, PORTALS, Portal, credentials, grant, 
 const ORGANIZATION: &str = "/v2/organizations/my-organization";
 const QUERY: &str = "{ viewer { id } }";
 const AGENT: &str = "audit-trail-test/1";
-/// Documented types that nothing here causes yet.
-const UNCAUSED: [&str; 2] = ["API_ACCESS_TOKEN_UPDATED", "PORTAL_TOKEN_LEAK_REPORTED"];
+/// Types that nothing here causes: no token can be changed yet, and `secret_scanning.rs` reports leaks.
+const UNCAUSED: [&str; 4] = [
+    "API_ACCESS_TOKEN_LEAK_REPORTED",
+    "API_ACCESS_TOKEN_UPDATED",
+    "PORTAL_SECRET_LEAK_REPORTED",
+    "PORTAL_TOKEN_LEAK_REPORTED",
+];
 
 /// What is expected of an event.
 struct Expected {
@@ -53,6 +58,7 @@ impl Doings<'_> {
         if answer.text.is_empty() { Value::Null } else { answer.json() }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the columns of a table")]
     fn expect(
         &mut self,
         kind: &'static str,
@@ -207,6 +213,21 @@ async fn people(doings: &mut Doings<'_>) {
     doings.did(Method::DELETE, &format!("{tokens}/{other}"), Value::Null, &left).await;
 }
 
+async fn notification_services(doings: &mut Doings<'_>) {
+    let subject = "NotificationService";
+    let services = format!("{ORGANIZATION}/services");
+    let body = json!({"description": "Trail", "settings": {"url": "https://hooks.example.com/"}});
+    let left = [("NOTIFICATION_SERVICE_CREATED", subject)];
+    let made = doings.did(Method::POST, &services, body, &left).await;
+    let one = format!("{services}/{}", made["id"].as_str().unwrap());
+    let left = [("NOTIFICATION_SERVICE_UPDATED", subject)];
+    doings.did(Method::PATCH, &one, json!({"description": "Trail 2"}), &left).await;
+    for (word, kind) in [("disable", "NOTIFICATION_SERVICE_DISABLED"), ("enable", "NOTIFICATION_SERVICE_ENABLED")] {
+        doings.did(Method::PUT, &format!("{one}/{word}"), Value::Null, &[(kind, subject)]).await;
+    }
+    doings.did(Method::DELETE, &one, Value::Null, &[("NOTIFICATION_SERVICE_DELETED", subject)]).await;
+}
+
 /// A document against `/graphql` that leaves one event. Gives the value at `pointer` of its data.
 async fn graphql(
     doings: &mut Doings<'_>,
@@ -239,6 +260,13 @@ async fn pipelines_and_teams(doings: &mut Doings<'_>) {
     let called = doings.send(call).await;
     called.data();
     doings.expect("PIPELINE_UPDATED", "Pipeline", &called, "PortalContext", false, &[]);
+    teams(doings, [&organization, &user], &pipeline).await;
+    let delete = format!("mutation {{ it: pipelineDelete(input: {{id: {pipeline:?}}}) {{ name: __typename }} }}");
+    graphql(doings, ("PIPELINE_DELETED", "Pipeline"), &delete, "/it/name").await;
+}
+
+/// `pipeline`: what the team is given. It is left there.
+async fn teams(doings: &mut Doings<'_>, [organization, user]: [&Value; 2], pipeline: &str) {
     let create = format!(
         "mutation {{ teamCreate(input: {{organizationID: {organization}, name: \"Trail\", privacy: VISIBLE, \
          isDefaultTeam: false, defaultMemberRole: MEMBER}}) {{ teamEdge {{ node {{ id }} }} }} }}"
@@ -282,7 +310,6 @@ async fn pipelines_and_teams(doings: &mut Doings<'_>) {
         ),
         (("TEAM_PIPELINE_DELETED", "TeamPipeline"), format!("teamPipelineDelete(input: {{id: {place:?}}})")),
         (("TEAM_DELETED", "Team"), format!("teamDelete(input: {{id: {team:?}}})")),
-        (("PIPELINE_DELETED", "Pipeline"), format!("pipelineDelete(input: {{id: {pipeline:?}}})")),
     ] {
         graphql(doings, left, &format!("mutation {{ it: {field} {{ name: __typename }} }}"), "/it/name").await;
     }
@@ -305,6 +332,7 @@ async fn everything_that_happens_is_in_the_trail() {
     tokens_and_secrets(&mut doings, &portal).await;
     codes(&mut doings, &portal).await;
     upstreams(&mut doings).await;
+    notification_services(&mut doings).await;
     people(&mut doings).await;
     pipelines_and_teams(&mut doings).await;
     let expected = doings.expected;
@@ -349,7 +377,8 @@ fn every_type_that_services_write_is_known_to_the_gateway() {
         ["CREATED", "UPDATED", "DELETED", "DENIED", "BROKEN", "FAILED", "AUTHORIZED", "REVOKED", "REPORTED"];
     let known = known();
     let mut unknown = Vec::new();
-    for source in tree::sources().iter().filter(|source| source.path.starts_with("services/")) {
+    let is_code = |path: &str| path.starts_with("services/") && !path.contains("/tests");
+    for source in tree::sources().iter().filter(|source| is_code(&source.path)) {
         let literals = source.text.split('"').skip(1).step_by(2);
         let is_type = |text: &&str| {
             text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')

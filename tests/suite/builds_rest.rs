@@ -241,9 +241,9 @@ async fn the_trail_of_pipelines_says_where_a_change_came_from() {
         (&context["credential_uuid"], &context["request_user_agent"]),
         (&tokens[0]["uuid"], &json!("a-runner/1"))
     );
-    assert_eq!((&context["request_ip"], &context["type"]), (&json!("127.0.0.1"), &json!("GRAPHQL")));
+    assert_eq!((&context["request_ip"], &context["type"]), (&json!("127.0.0.1"), &json!("PORTAL")));
     assert_eq!(context["request_id"], called.header("x-request-id").unwrap());
     let token = house.get("/v2/access-token").await.expect(200);
-    assert_eq!(contexts[1]["credential_uuid"], token["uuid"]);
+    assert_eq!((&contexts[1]["credential_uuid"], &contexts[1]["type"]), (&token["uuid"], &json!("API")));
     assert!(rows[0]["actor_name"].is_null() && rows[1]["actor_name"].is_string(), "{rows:#?}");
 }

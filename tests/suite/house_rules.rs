@@ -49,6 +49,11 @@ fn every_error_code_is_documented() {
 }
 
 #[test]
+fn every_row_of_the_errors_says_what_happened_and_what_to_do() {
+    none("rows of docs/errors.md", &reasons::faulty_rows(&read("docs/errors.md")));
+}
+
+#[test]
 fn every_reason_of_the_contracts_is_documented() {
     let packages = [
         "token/v1/token",

@@ -8,8 +8,12 @@ const ORGANIZATION: &str = "/v2/organizations/my-organization";
 
 /// The names of the rate headers.
 fn rates(answer: &Answer) -> Vec<&str> {
-    let mut names: Vec<_> =
-        answer.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("ratelimit")).collect();
+    let mut names: Vec<_> = answer
+        .headers
+        .keys()
+        .map(reqwest::header::HeaderName::as_str)
+        .filter(|name| name.starts_with("ratelimit"))
+        .collect();
     names.sort_unstable();
     names
 }
@@ -40,8 +44,8 @@ async fn the_answer_to_one_too_many_is_this_to_the_byte() {
         let (limit, reset) = (over.number("ratelimit-limit"), over.number("ratelimit-reset"));
         let expected = format!(
             "{{\"message\":\"You have exceeded your API rate limit. Please wait {reset} seconds before making more \
-             requests.\",\"code\":\"rate_limited\",\"request_id\":{:?},\"current\":{},\"limit\":{limit},\"reset\":{reset},\
-             \"scope\":\"{scope}\"}}",
+             requests.\",\"code\":\"rate_limited\",\"request_id\":{:?},\"scope\":\"{scope}\",\"limit\":{limit},\
+             \"current\":{},\"reset\":{reset}}}",
             over.header("x-request-id").unwrap(),
             over.json()["current"],
         );
@@ -121,5 +125,5 @@ async fn who_is_not_let_in_spends_nothing_of_the_management_rate() {
     }
     let after = left().await;
     // In the next window the count has begun anew.
-    assert!(after + 1 == before || after > before, "{before} {after}");
+    assert!([before - 1, 99].contains(&after), "{before} {after}");
 }

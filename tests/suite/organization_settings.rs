@@ -159,7 +159,7 @@ async fn how_all_limits_stand_is_told_and_costs_one_request() {
     for (scope, limit) in [("rest", 200), ("graphql", 20_000), ("portal", 200)] {
         let stands = &scopes[scope];
         assert_eq!((&stands["limit"], &stands["enforced"]), (&json!(limit), &json!(true)), "{scopes:#}");
-        assert!(stands["reset"].as_u64().unwrap() >= 1 && stands["reset_at"].as_str().unwrap().ends_with(".000Z"));
+        assert!(stands["reset"].as_u64().unwrap() >= 1 && stands["reset_at"].as_str().unwrap().contains(".000Z"));
     }
     assert_eq!(scopes["rest"]["current"].as_u64().unwrap(), 200 - before.number("ratelimit-remaining"));
     house.call(&portal, json!({})).await.data();

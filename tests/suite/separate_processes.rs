@@ -49,6 +49,20 @@ impl Fleet {
 }
 
 #[tokio::test]
+async fn builds_are_made_and_counted_where_the_portal_service_runs() {
+    let fleet = fleet(&[("TOKEN_LIMITS__REST_PER_MINUTE", "200")]).await;
+    let builds = "/v2/organizations/my-organization/pipelines/my-pipeline/builds";
+    let order = json!({"commit": "HEAD", "branch": "main"}).to_string();
+    let made = send(fleet.split.gateway(), &format!("POST {builds}"), &fleet.api_token, &order);
+    assert_eq!(body(&made)["number"], 1, "{made}");
+    assert!(made.to_lowercase().contains("ratelimit-limit: 200"), "{made}");
+    let listed = send(fleet.split.gateway(), &format!("GET {builds}?state=scheduled"), &fleet.api_token, "");
+    assert_eq!(body(&listed)[0]["pipeline"]["scheduled_builds_count"], 1, "{listed}");
+    let refused = send(fleet.split.gateway(), &format!("PUT {builds}/2/cancel"), &fleet.api_token, "");
+    assert_eq!(body(&refused)["message"], "No build found", "{refused}");
+}
+
+#[tokio::test]
 async fn a_call_runs_and_its_refusals_keep_their_codes() {
     let fleet = fleet(&[]).await;
     let (portal, token) = (&fleet.portal, &fleet.portal.token);

@@ -18,10 +18,10 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// The form of `route`. Whatever is asked for below `/console`, even what isn't there, is for people.
+    /// The form of `route`. Whatever is asked for below `/console` and `/docs`, even what isn't there, is for people.
     pub(crate) fn of(route: &str, path: &str) -> Self {
         let is_grant = || ["/tokens", "/codes"].iter().any(|end| route.ends_with(end));
-        if path == "/console" || path.starts_with("/console/") {
+        if ["/console", "/docs"].iter().any(|root| is_at_or_below(root, path)) {
             Self::Page
         } else if route.starts_with("/portals.") {
             Self::GrpcWeb
@@ -50,6 +50,10 @@ impl Dialect {
     }
 }
 
+fn is_at_or_below(root: &str, path: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +65,8 @@ mod tests {
         assert_eq!(Dialect::of(&format!("{call}/tokens"), "/organizations/o/portals/p/tokens/"), Dialect::OAuth);
         assert_eq!(Dialect::of("(unknown)", "/console/x"), Dialect::Page);
         assert_eq!(Dialect::of("(unknown)", "/consoles"), Dialect::Json);
+        assert_eq!(Dialect::of("/docs", "/docs"), Dialect::Page);
+        assert_eq!(Dialect::of("(unknown)", "/docs.json"), Dialect::Json);
         assert_eq!(Dialect::of("(unknown)", "/portals.x.v1.Y/Z"), Dialect::Json);
     }
 }

@@ -1,9 +1,6 @@
 //! The one place that writes errors.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -12,15 +9,13 @@ use kit::{
     grpc::Refusal,
 };
 use serde::Serialize;
-use serde_json::Value;
 use tonic::Status;
+use utoipa::ToSchema;
 
 use super::{Dialect, Error};
 use crate::{console, reply};
 
 const ERROR_SOURCE: HeaderName = HeaderName::from_static("portal-error-source");
-/// The facts of an RPC's error that callers of HTTP read; the others are the RPC's own.
-const PUBLIC_FACTS: [&str; 4] = ["scope", "limit", "current", "reset"];
 /// Codes that are errors of RFC 6749 §5.2 and RFC 8628 §3.5.
 const OAUTH_ERRORS: [&str; 8] = [
     "invalid_request",
@@ -60,6 +55,7 @@ impl Error {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Overloaded => Some(1),
+            Self::NoScannerKeys => Some(60),
             Self::Refused(refusal, _) => {
                 refusal.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
             }
@@ -67,16 +63,19 @@ impl Error {
         }
     }
 
-    fn facts(&self) -> BTreeMap<&'static str, Value> {
-        let Self::Refused(refusal, _) = self else { return BTreeMap::new() };
+    /// The facts of an RPC's error that callers of HTTP read; the others are the RPC's own.
+    fn facts(&self) -> Facts<'_> {
+        let Self::Refused(refusal, _) = self else { return Facts::default() };
         if refusal.class != Code::Exhausted {
-            return BTreeMap::new();
+            return Facts::default();
         }
-        let fact = |name: &'static str| {
-            let text = refusal.facts.get(name)?;
-            Some((name, text.parse::<u64>().map_or_else(|_| Value::from(text.as_str()), Value::from)))
-        };
-        PUBLIC_FACTS.into_iter().filter_map(fact).collect()
+        let number = |name: &str| refusal.facts.get(name).and_then(|text| text.parse().ok());
+        Facts {
+            scope: refusal.facts.get("scope").map(String::as_str),
+            limit: number("limit"),
+            current: number("current"),
+            reset: number("reset"),
+        }
     }
 
     /// The error as RFC 6749 §5.2 and RFC 8628 §3.5 name it. `None` for what they know nothing of (404, 405, 408, 413, 415).
@@ -132,7 +131,7 @@ impl Error {
             return;
         }
         let name = self.oauth_name().filter(|_| dialect == Dialect::OAuth);
-        let body = Text {
+        let body = ErrorJson {
             error: name,
             error_description: name.map(|_| description(&message)),
             message,
@@ -196,28 +195,70 @@ fn description(message: &str) -> String {
     message.chars().map(|character| if allowed(character) { character } else { '\'' }).collect()
 }
 
-#[derive(Serialize)]
-struct Text<'a> {
+/// An error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorJson<'a> {
+    /// Of requests for a token or a code: as OAuth names it (RFC 6749 §5.2, RFC 8628 §3.5).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "invalid_request")]
     error: Option<&'a str>,
+    /// The message in the characters that OAuth allows.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error_description: Option<String>,
+    /// For people.
     message: String,
+    /// Stable, for programs: docs/errors.md lists every one.
     code: &'a str,
+    /// The id of this request, which `X-Request-Id` says too.
+    #[schema(format = "uuid")]
     request_id: &'a str,
     #[serde(flatten)]
-    facts: BTreeMap<&'static str, Value>,
+    facts: Facts<'a>,
+    /// What is wrong with the body, a document or a variable: at most 50 are listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Entry<'a>>,
 }
 
-#[derive(Serialize)]
+/// Of what there was too much. Only with 429.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ErrorFacts)]
+struct Facts<'a> {
+    /// What is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "rest")]
+    scope: Option<&'a str>,
+    /// How much there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 200)]
+    limit: Option<u64>,
+    /// How much there was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 201)]
+    current: Option<u64>,
+    /// Seconds until there may be more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 42)]
+    reset: Option<u64>,
+}
+
+/// One of several faults.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorEntry)]
 struct Entry<'a> {
+    /// A member of the body, `query`, or the path of a variable (`input.tags[2]`).
+    #[schema(example = "query")]
     field: &'a str,
+    /// A sentence.
     message: &'a str,
+    /// From 1, in documents.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 1)]
     line: Option<u32>,
+    /// From 1, in documents.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 3)]
     column: Option<u32>,
 }
 

@@ -7,18 +7,21 @@ use contracts::{
 };
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     form::{missing, rfc3339, rfc3339_or_null},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{description::About, error::Error, reply};
 
 /// The presented token as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken)]
 struct AccessTokenJson {
     uuid: String,
     scopes: Vec<String>,
+    #[schema(example = "CI")]
     description: String,
     created_at: String,
     /// Null: never.
@@ -26,9 +29,12 @@ struct AccessTokenJson {
     user: Named,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessTokenUser)]
 struct Named {
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
 }
 
@@ -46,6 +52,11 @@ impl AccessTokenJson {
     }
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_access_token", "The presented token", "").answers::<AccessTokenJson>("The token, without its value.")
+}
+
 /// Answers what the token is.
 pub(crate) async fn show(rest: Rest) -> Result<Response, Error> {
     let request = rest.request(GetApiTokenRequest {});
@@ -53,6 +64,12 @@ pub(crate) async fn show(rest: Rest) -> Result<Response, Error> {
     let (metadata, reply, _) = reply.into_parts();
     let token = AccessTokenJson::of(reply.api_token.ok_or_else(|| missing("the token"))?)?;
     Ok(reply::json(StatusCode::OK, &metadata, &token))
+}
+
+/// [`revoke`], described.
+pub(crate) fn about_revoke() -> About {
+    About::of("revoke_access_token", "End the presented token", "It is of no use any more.")
+        .answers_nothing("It is ended.")
 }
 
 /// Ends the token.

@@ -4,19 +4,23 @@ use super::{
     form::{Names, missing, names, rfc3339, rfc3339_or_null, uuid_or_nil},
     rest::Rest,
 };
-use crate::{csv, error::Error, reply};
+use crate::{csv, description::About, error::Error, reply};
 use axum::response::Response;
 use contracts::directory::v1::{
     ApiToken, ExportApiTokensRequest, ListApiTokensRequest, ListApiTokensResponse, RemoveApiTokenOrganizationRequest,
 };
 use http::{HeaderValue, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A token as JSON, and as a row.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiAccessToken)]
 struct ApiTokenJson {
     uuid: String,
+    #[schema(example = "CI")]
     description: String,
+    #[schema(example = "6RZx")]
     last_four: String,
     scopes: Vec<String>,
     user: Owner,
@@ -24,14 +28,20 @@ struct ApiTokenJson {
     /// Null: never.
     expires_at: Option<String>,
     last_used_at: Option<String>,
+    #[schema(example = "192.0.2.7")]
     last_used_ip: Option<String>,
+    #[schema(example = "192.0.2.0/24 2001:db8::/32")]
     allowed_ip_addresses: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiAccessTokenOwner)]
 struct Owner {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
 }
 
@@ -53,6 +63,12 @@ impl ApiTokenJson {
     }
 }
 
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    About::of("list_api_access_tokens", "List the API access tokens that reach an organization", "")
+        .lists::<ApiTokenJson>("A page of them.")
+}
+
 /// Answers a page of the tokens.
 pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
@@ -64,6 +80,12 @@ pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Er
     let (metadata, ListApiTokensResponse { api_tokens, total }, _) = reply.into_parts();
     let tokens = api_tokens.into_iter().map(ApiTokenJson::of).collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &url, total, &tokens))
+}
+
+/// [`export`], described.
+pub(crate) fn about_export() -> About {
+    About::of("export_api_access_tokens", "The same as CSV", "All of them, as RFC 4180 has it.")
+        .answers_file("text/csv", "The tokens.")
 }
 
 /// Answers all tokens as CSV.
@@ -122,6 +144,16 @@ fn row(token: &ApiTokenJson) -> String {
         &or_empty(&token.last_used_ip),
         &or_empty(&token.allowed_ip_addresses),
     ])
+}
+
+/// [`remove`], described.
+pub(crate) fn about_remove() -> About {
+    About::of(
+        "remove_api_access_token",
+        "Take an organization out of a token's reach",
+        "For good: it can't be put back. The token itself stays.",
+    )
+    .answers_nothing("The token doesn't reach the organization any more.")
 }
 
 /// Takes the organization out of a token's reach, for good.

@@ -10,14 +10,20 @@ use contracts::{
 use http::StatusCode;
 use prost_types::FieldMask;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tonic::metadata::MetadataMap;
+use utoipa::ToSchema;
 
 use super::{
     form::{Names, missing, names},
     rest::Rest,
 };
-use crate::{error::Error, members::Members, reply};
+use crate::{
+    description::{About, count, flag, text},
+    error::Error,
+    members::Members,
+    reply,
+};
 
 const LIST: &str = "allowed_ip_addresses";
 const DAYS: &str = "revoke_inactive_tokens_after_days";
@@ -27,21 +33,28 @@ const CALLS: &str = "portal_requests_per_minute";
 const FEATURES: Features = Features { api_ip_allow_list: true, inactive_api_token_revocation: true };
 
 /// The settings as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiSettings)]
 struct SettingsJson {
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/api-settings")]
     url: String,
     /// Networks that requests may come from, separated by spaces, as given. Null: anywhere.
+    #[schema(example = "192.0.2.0/24 2001:db8::/32")]
     allowed_ip_addresses: Option<String>,
     /// Null: never.
+    #[schema(example = 90)]
     revoke_inactive_tokens_after_days: Option<u32>,
+    /// Whether only administrators make API access tokens that reach the organization.
     restrict_user_api_token_creation: bool,
-    /// Null: as the installation has it.
+    /// Calls of all its portals in a minute. Null: as the installation has it.
+    #[schema(example = 600)]
     portal_requests_per_minute: Option<u32>,
     features: Features,
 }
 
 /// What of the settings is to be had here.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiFeatures)]
 struct Features {
     api_ip_allow_list: bool,
     inactive_api_token_revocation: bool,
@@ -84,9 +97,15 @@ impl Change {
         };
         let organization = OrganizationSettings { portal_requests_per_minute: given.nullable_count(CALLS) };
         let allow_lockout = given.flag("allow_lockout").unwrap_or_default();
-        given.forbid_unless("features", &Value::from(features), "can't be set");
+        given.forbid_unless("features", &features, "can't be set");
         Self { new: Settings(api, organization), allow_lockout }
     }
+}
+
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_api_settings", "What an organization asks of those who call", "")
+        .answers::<SettingsJson>("The settings.")
 }
 
 /// Answers the settings.
@@ -103,6 +122,25 @@ async fn answer(rest: &Rest, slug: String) -> Result<Response, Error> {
     let request = rest.further(GetOrganizationSettingsRequest { organization: slug });
     let organization = rest.call(rest.gateway.registry().get_organization_settings(request)).await?.into_inner();
     reply_with(&metadata, api.settings, organization.settings, url)
+}
+
+/// [`update`], described.
+pub(crate) fn about_update() -> About {
+    let networks = "Networks that requests may come from, separated by spaces; null: anywhere.";
+    let days = "Tokens that nobody used for so many days are revoked; null: never.";
+    let restrict = "Whether only administrators make API access tokens that reach the organization.";
+    let calls = "How often its portals may be called in a minute; null: as often as the installation has it.";
+    let lockout = "Take networks that the request itself doesn't come from.";
+    let members = [
+        text(LIST, "127.0.0.0/8 192.0.2.0/24 2001:db8::/32", networks).nullable(),
+        count(DAYS, 30, 90, days).among(&[30, 60, 90, 180, 365]).nullable(),
+        flag(RESTRICT, restrict).like(false.into()),
+        count(CALLS, 1, 600, calls).nullable(),
+        flag("allow_lockout", lockout).like(false.into()),
+    ];
+    About::of("update_api_settings", "Change the API settings", "What the body doesn't name stays.")
+        .takes("ApiSettingsChange", members)
+        .answers::<SettingsJson>("The settings as they are now.")
 }
 
 /// Changes what the body names and leaves the rest. A body that names nothing is answered like a GET.

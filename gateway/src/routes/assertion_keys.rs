@@ -3,14 +3,29 @@
 use axum::{extract::State, response::Response};
 use contracts::registry::v1::{GetAssertionKeysRequest, GetAssertionKeysResponse};
 use http::{HeaderValue, header};
+use serde_json::json;
 
-use crate::{arrival::Arrival, error::Error, gateway::Gateway, realm::Realm, reply};
+use crate::{arrival::Arrival, description::About, error::Error, gateway::Gateway, realm::Realm, reply};
 
 /// RFC 7517 §8.5.2.
 const KEY_SET: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
 /// How long a set may be kept: a new key is published well before it signs, and an old one stays after it did
 /// (docs/user-identity.md).
 const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    let key = json!({ "type": "object", "properties": { "kty": { "type": "string" }, "kid": { "type": "string" } } });
+    let schema =
+        json!({ "type": "object", "properties": { "keys": { "type": "array", "items": key } }, "required": ["keys"] });
+    let content = json!({ "application/jwk-set+json": { "schema": schema } });
+    About::of(
+        "get_assertion_keys",
+        "The keys of user assertions",
+        "By them, upstreams check who a portal is run as (RFC 7517).",
+    )
+    .answers_raw(200, "The key set.", content)
+}
 
 /// Shows the keys to everybody.
 pub(crate) async fn show(State(gateway): State<Gateway>, arrival: Arrival) -> Result<Response, Error> {

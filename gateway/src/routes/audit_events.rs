@@ -12,6 +12,7 @@ use contracts::audit::v1::{
 };
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 
 use self::{
     document::EventJson,
@@ -22,13 +23,19 @@ use super::{
     form::{Names, missing, names, uuid_or_nil},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{description::About, error::Error, reply};
 
 /// A page of events.
 #[derive(Serialize)]
 struct PageJson {
     items: Vec<EventJson>,
     links: Links,
+}
+
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    let about = About::of("list_audit_events", "List what happened in an organization", "Newest first.");
+    filter::describe(about).lists_parts::<EventJson, Links>(&json!({ "type": "string" }), "A page of the events.")
 }
 
 /// Answers a page of the events, newest first.
@@ -50,6 +57,11 @@ pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Er
     Ok(response)
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_audit_event", "One event", "").answers::<EventJson>("The event.")
+}
+
 /// Answers one event.
 pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
@@ -62,9 +74,24 @@ pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Re
     Ok(reply::json(StatusCode::OK, &metadata, &event))
 }
 
+const WHOLE: &str =
+    "All that fit, newest first. What breaks off ends with a broken connection: no part looks like the whole.";
+
+/// [`export_csv`], described.
+pub(crate) fn about_export_csv() -> About {
+    let about = About::of("export_audit_events_csv", "The same as CSV (RFC 4180)", WHOLE);
+    filter::describe(about).answers_file("text/csv", "The events.")
+}
+
 /// Answers all events that fit as CSV, newest first.
 pub(crate) async fn export_csv(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     export::answer::<Csv>(rest, names(path)?).await
+}
+
+/// [`export_lines`], described.
+pub(crate) fn about_export_lines() -> About {
+    let about = About::of("export_audit_events_ndjson", "The same as lines of JSON", WHOLE);
+    filter::describe(about).answers_file("application/x-ndjson", "The events, one in each line.")
 }
 
 /// Answers all events that fit as lines of JSON, newest first.

@@ -11,6 +11,7 @@ use contracts::pipelines::v1::{
     ListBuildsResponse, Person, Pipeline, RebuildBuildRequest, ReportBuildStateRequest,
 };
 use http::StatusCode;
+use serde_json::{Value, json};
 use tonic::metadata::MetadataMap;
 
 use self::document::BuildJson;
@@ -19,10 +20,26 @@ use super::{
     pipelines::PipelineJson,
     rest::Rest,
 };
-use crate::{error::Error, members::Members, query::narrowed, reply};
+use crate::{
+    description::{About, Member, choice, object, text},
+    error::Error,
+    members::Members,
+    query::narrowed,
+    reply,
+};
 
 /// The path of a build: organization, pipeline, number.
 type Place = Names<(String, String, String)>;
+
+/// [`list_all`], described.
+pub(crate) fn about_list_all() -> About {
+    let details = "Of every organization that the token reaches. Newest first.";
+    listed(About::of("list_all_builds", "List all builds", details))
+}
+
+fn listed(about: About) -> About {
+    filter::describe(about).lists::<BuildJson>("A page of them.")
+}
 
 /// Answers a page of the builds of all organizations that the token reaches.
 pub(crate) async fn list_all(rest: Rest) -> Result<Response, Error> {
@@ -30,11 +47,21 @@ pub(crate) async fn list_all(rest: Rest) -> Result<Response, Error> {
     answer(&rest, url, ListBuildsRequest::default()).await
 }
 
+/// [`list_of_organization`], described.
+pub(crate) fn about_list_of_organization() -> About {
+    listed(About::of("list_organization_builds", "List builds of an organization", "Newest first."))
+}
+
 /// Answers a page of an organization's builds.
 pub(crate) async fn list_of_organization(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let organization = names(path)?;
     let url = rest.url(&format!("{organization}/builds"));
     answer(&rest, url, ListBuildsRequest { organization: Some(organization), ..ListBuildsRequest::default() }).await
+}
+
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    listed(About::of("list_builds", "List builds of a pipeline", "Newest first."))
 }
 
 /// Answers a page of a pipeline's builds.
@@ -61,6 +88,11 @@ async fn answer(rest: &Rest, url: String, of: ListBuildsRequest) -> Result<Respo
     Ok(page.reply(&metadata, &narrowed(url, rest.query()), total, &builds))
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_build", "One build", "").answers::<BuildJson>("The build.")
+}
+
 /// Answers one build.
 pub(crate) async fn show(rest: Rest, path: Place) -> Result<Response, Error> {
     let (organization, pipeline, number) = names(path)?;
@@ -69,6 +101,37 @@ pub(crate) async fn show(rest: Rest, path: Place) -> Result<Response, Error> {
     let reply = rest.call(rest.gateway.pipelines().get_build(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     one(&rest, StatusCode::OK, &metadata, (reply.build, reply.pipeline))
+}
+
+/// [`create`], described.
+pub(crate) fn about_create() -> About {
+    About::of("create_build", "Make a build", "")
+        .takes("NewBuild", members())
+        .creates::<BuildJson>("The build.")
+        .refuses(422, &["invalid_state"])
+}
+
+fn members() -> Vec<Member> {
+    let author = json!({
+        "type": ["object", "null"],
+        "properties": { "name": { "type": "string" }, "email": { "type": "string" } },
+        "required": ["name", "email"],
+        "example": { "name": "Ada", "email": "ada@example.com" },
+        "description": "Whom it is attributed to; null: who asks for it.",
+    });
+    let pairs = |example: Value, sentence: &str| {
+        let value = json!({ "type": ["string", "number", "boolean"] });
+        json!({ "type": ["object", "null"], "additionalProperties": value, "example": example, "description": sentence })
+    };
+    let (env, meta_data) = (json!({ "DEPLOY": "true" }), json!({ "release": "1.2" }));
+    vec![
+        text("commit", "HEAD", "What is built.").required(),
+        text("branch", "main", "On which branch.").required(),
+        text("message", "Nightly", "What is said of it.").nullable(),
+        object("author", author),
+        object("env", pairs(env, "Its environment. Values are kept as text; names have no `=`.")),
+        object("meta_data", pairs(meta_data, "What builds can be found by. Values are kept as text.")),
+    ]
 }
 
 /// Makes a build.
@@ -103,6 +166,16 @@ fn author(given: &mut Members) -> Option<Person> {
     Some(Person { uuid: String::new(), name: name?, email: email? })
 }
 
+/// [`report`], described.
+pub(crate) fn about_report() -> About {
+    let details = "For whoever runs it: one that is scheduled begins to run, one that runs passes or fails. What is said again changes nothing.";
+    let state = choice("state", &["running", "passed", "failed"], "What it does, or how it ended.");
+    About::of("report_build_state", "Say what became of a build", details)
+        .takes("BuildReport", [state.required()])
+        .answers::<BuildJson>("The build as it is now.")
+        .refuses(422, &["invalid_state"])
+}
+
 /// Takes a runner's word for what became of a build.
 pub(crate) async fn report(rest: Rest, path: Place, request: Request) -> Result<Response, Error> {
     let (organization, pipeline, number) = names(path)?;
@@ -123,6 +196,13 @@ pub(crate) async fn report(rest: Rest, path: Place, request: Request) -> Result<
     one(&rest, StatusCode::OK, &metadata, (reply.build, reply.pipeline))
 }
 
+/// [`cancel`], described.
+pub(crate) fn about_cancel() -> About {
+    About::of("cancel_build", "Cancel a build", "Not one that is over.")
+        .answers::<BuildJson>("The build as it is now.")
+        .refuses(422, &["invalid_state"])
+}
+
 /// Cancels a build.
 pub(crate) async fn cancel(rest: Rest, path: Place) -> Result<Response, Error> {
     let (organization, pipeline, number) = names(path)?;
@@ -131,6 +211,13 @@ pub(crate) async fn cancel(rest: Rest, path: Place) -> Result<Response, Error> {
     let reply = rest.call(rest.gateway.pipelines().cancel_build(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     one(&rest, StatusCode::OK, &metadata, (reply.build, reply.pipeline))
+}
+
+/// [`rebuild`], described.
+pub(crate) fn about_rebuild() -> About {
+    About::of("rebuild_build", "Make a build like another one", "Not where the pipeline is archived or forbids it.")
+        .answers::<BuildJson>("The new build.")
+        .refuses(422, &["invalid_state"])
 }
 
 /// Makes a build like another one, and answers the new one.

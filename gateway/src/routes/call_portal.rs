@@ -7,10 +7,12 @@ use axum::{
 use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
 use http::{HeaderName, HeaderValue};
 use kit::json;
+use serde_json::json;
 
 use crate::{
     arrival::Arrival,
     body,
+    description::{About, reference},
     error::Error,
     gateway::{CALL_DEADLINE, Gateway},
     members::MOST_DEPTH,
@@ -20,6 +22,32 @@ use crate::{
 };
 
 const IGNORED_VARIABLES: HeaderName = HeaderName::from_static("portal-ignored-variables");
+
+/// [`call`], described.
+pub(crate) fn about_call() -> About {
+    let sentence = "Which operation of the document runs. Needn't be given where there is only one.";
+    let variables =
+        json!({ "type": "object", "description": "The variables of the operation, and nothing else.", "example": {} });
+    let content = json!({ "application/json": { "schema": variables } });
+    About::of(
+        "call_portal",
+        "Run what is stored",
+        "Every portal describes its own variables and data at `/v2/organizations/{org}/portals/{slug}/openapi.json`. Variables that \
+         the operation doesn't declare are dropped and named in `Portal-Ignored-Variables`, unless the portal is strict.",
+    )
+    .parameter("operation_name", &json!({ "type": "string" }), sentence)
+    .takes_raw(json!({ "required": false, "content": content }))
+    .knows_graphql()
+    .answers_raw(200, "What the operation gave.", json!({ "application/json": { "schema": reference("GraphqlResponse") } }))
+    .with_header("Portal-Ignored-Variables", "Names of variables that the operation doesn't declare, at most 20 of them.")
+    .refuses(401, &["authentication_required"])
+    .refuses(403, &["ip_not_allowed"])
+    .refuses(422, &["operation_broken", "validation_failed"])
+    .refuses(429, &["rate_limited"])
+    .refuses(502, &["upstream_auth_failed", "upstream_invalid_response", "upstream_unavailable"])
+    .refuses(503, &["portal_busy", "schema_unavailable", "verification_unavailable"])
+    .refuses(504, &["upstream_timeout"])
+}
 
 /// Runs one operation of a portal. The order of the checks is spec §2's; the router has answered 405 before.
 pub(crate) async fn call(

@@ -10,7 +10,9 @@ use contracts::{
 };
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 use tonic::metadata::MetadataMap;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
@@ -21,6 +23,7 @@ use super::{
 use crate::{
     arrival::Arrival,
     body,
+    description::About,
     error::Error,
     gateway::{DEADLINE, Gateway},
     realm::Realm,
@@ -28,13 +31,36 @@ use crate::{
 };
 
 /// A code for the user, and its secret for the requester.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Code)]
 struct CodeJson {
+    #[schema(example = "WDJB-MJHT")]
     code: String,
+    #[schema(example = "bkps_…")]
     secret: String,
+    #[schema(example = "https://portals.example/console/authorize?code=WDJB-MJHT")]
     authorization_url: String,
     expires_at: String,
+    #[schema(example = 5)]
     interval: u32,
+}
+
+/// [`create`], described.
+pub(crate) fn about_create() -> About {
+    let object = json!({ "type": "object", "description": "Nothing in it is asked for.", "example": {} });
+    let content =
+        json!({ "application/json": { "schema": object }, "application/x-www-form-urlencoded": { "schema": object } });
+    About::of(
+        "create_code",
+        "Ask for a user's consent",
+        "Of portals that users may be asked to run. The user opens `authorization_url`; meanwhile the requester exchanges code \
+         and secret, which is refused until the user has decided (RFC 8628).",
+    )
+    .takes_raw(json!({ "required": false, "content": content }))
+    .answers::<CodeJson>("The code, for five minutes.")
+    .refuses(400, &["invalid_request"])
+    .refuses(404, &["not_found"])
+    .refuses(429, &["rate_limited", "too_many_codes"])
 }
 
 /// Makes a code. Portals that don't exist and those that users can't be asked to run look alike, and are asked about like any

@@ -5,6 +5,7 @@ use contracts::{
     token::v1::PortalTokenKind,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     form::{missing, rfc3339, rfc3339_or_null},
@@ -13,18 +14,23 @@ use super::{
 use crate::error::Error;
 
 /// A secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Secret)]
 pub(crate) struct SecretJson {
     uuid: String,
+    #[schema(example = "CI")]
     description: String,
+    #[schema(example = "6RZx")]
     last_four: String,
     created_at: String,
     created_by: Option<UserJson>,
     expires_at: Option<String>,
     last_used_at: Option<String>,
+    #[schema(example = "192.0.2.7")]
     last_used_ip: Option<String>,
     /// Only in the reply that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "bkps_…")]
     secret: Option<String>,
 }
 
@@ -52,23 +58,39 @@ impl SecretJson {
 }
 
 /// A portal token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PortalToken)]
 pub(crate) struct TokenJson {
     uuid: String,
-    kind: &'static str,
+    kind: KindJson,
+    #[schema(example = "CI")]
     description: String,
+    #[schema(example = "6RZx")]
     last_four: String,
     created_at: String,
     created_by: Option<UserJson>,
     expires_at: Option<String>,
     last_used_at: Option<String>,
+    #[schema(example = "192.0.2.7")]
     last_used_ip: Option<String>,
+    #[schema(example = "192.0.2.0/24 2001:db8::/32")]
     allowed_ip_addresses: Option<String>,
     /// The secret that an ephemeral token was made of; null for the others.
     secret_uuid: Option<String>,
     /// Only in the reply that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "bkpat_…")]
     token: Option<String>,
+}
+
+/// Whose authority a token has, and how long.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PortalTokenKind)]
+#[serde(rename_all = "lowercase")]
+enum KindJson {
+    Service,
+    Ephemeral,
+    User,
 }
 
 impl TokenJson {
@@ -97,17 +119,18 @@ impl TokenJson {
     }
 }
 
-fn kind(kind: PortalTokenKind) -> Result<&'static str, Error> {
+fn kind(kind: PortalTokenKind) -> Result<KindJson, Error> {
     match kind {
-        PortalTokenKind::Service => Ok("service"),
-        PortalTokenKind::Ephemeral => Ok("ephemeral"),
-        PortalTokenKind::User => Ok("user"),
+        PortalTokenKind::Service => Ok(KindJson::Service),
+        PortalTokenKind::Ephemeral => Ok(KindJson::Ephemeral),
+        PortalTokenKind::User => Ok(KindJson::User),
         PortalTokenKind::Unspecified => Err(missing("the kind of a token")),
     }
 }
 
 /// How many tokens ended with what was removed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Revoked {
+    #[schema(example = 3)]
     pub(crate) revoked_tokens: u32,
 }

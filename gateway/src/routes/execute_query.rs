@@ -9,11 +9,12 @@ use contracts::execution::v1::ExecuteQueryRequest;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kit::json;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 
 use crate::{
     arrival::Arrival,
     body,
+    description::{About, reference},
     error::Error,
     gateway::{CALL_DEADLINE, Gateway},
     members::MOST_DEPTH,
@@ -57,6 +58,37 @@ fn object(name: &str, value: Option<Box<RawValue>>) -> Result<Option<Box<RawValu
         return Err(Error::NotAQuery(format!("`{name}` must be an object")));
     }
     Ok(value)
+}
+
+/// [`execute`], described.
+pub(crate) fn about_execute() -> About {
+    about("execute_query")
+}
+
+/// The same at the other address.
+pub(crate) fn about_execute_v1() -> About {
+    about("execute_query_v1")
+}
+
+fn about(id: &'static str) -> About {
+    let request = json!({ "type": "object", "required": ["query"], "properties": {
+        "query": { "type": "string", "example": "{ viewer { user { name } } }", "description": "The document." },
+        "operationName": { "type": ["string", "null"], "example": null, "description": "Which of its operations runs." },
+        "variables": { "type": ["object", "null"], "example": null },
+        "extensions": { "type": ["object", "null"], "example": null },
+    } });
+    let answer = json!({ "schema": reference("GraphqlResponse") });
+    let newer = "application/graphql-response+json";
+    About::of(
+        id,
+        "Run a document of your own",
+        "Against the built-in API, as GraphQL over HTTP has it. Not for upstreams: only portals reach those.",
+    )
+    .knows_graphql()
+    .takes_raw(json!({ "required": true, "content": { "application/json": { "schema": request } } }))
+    .answers_raw(200, "What the document gave.", json!({ "application/json": answer, newer: answer }))
+    .refuses(400, &["invalid_body"])
+    .refuses_as(400, newer, answer)
 }
 
 /// Runs the document against the built-in API.

@@ -11,7 +11,12 @@ use super::{
     form::{Names, names, uuid_or_nil},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{description::About, error::Error, reply};
+
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    About::of("list_live_tokens", "List ephemeral and user tokens", "").lists::<TokenJson>("A page of those that live.")
+}
 
 /// Answers a page of a portal's live tokens.
 pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
@@ -26,6 +31,11 @@ pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Re
     Ok(page.reply(&metadata, &url, total, &tokens))
 }
 
+/// [`delete`], described.
+pub(crate) fn about_delete() -> About {
+    About::of("delete_live_token", "End a live token", "").waits().answers_nothing("It is ended.")
+}
+
 /// Ends a live token.
 pub(crate) async fn delete(rest: Rest, path: Names<(String, String, String)>) -> Result<Response, Error> {
     let (organization, slug, uuid) = names(path)?;
@@ -34,6 +44,13 @@ pub(crate) async fn delete(rest: Rest, path: Names<(String, String, String)>) ->
     let request = rest.request(DeleteLiveTokenRequest { portal, token_uuid: uuid_or_nil(&uuid), wait });
     let reply = rest.call(rest.gateway.credentials().delete_live_token(request)).await?;
     Ok(reply::empty(reply.metadata()))
+}
+
+/// [`revoke_all`], described.
+pub(crate) fn about_revoke_all() -> About {
+    About::of("revoke_live_tokens", "End all live tokens of a portal", "Service tokens and secrets stay.")
+        .waits()
+        .answers::<Revoked>("How many there were.")
 }
 
 /// Ends all live tokens of a portal.

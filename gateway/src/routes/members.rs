@@ -10,29 +10,48 @@ use contracts::{
 };
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     form::{Names, missing, names, uuid_or_nil},
     rest::Rest,
 };
-use crate::{error::Error, members::Members, reply};
+use crate::{
+    description::{About, choice, text},
+    error::Error,
+    members::Members,
+    reply,
+};
 
 /// A member as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
 struct MemberJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
-    role: &'static str,
+    role: RoleJson,
     /// Always null: there is no single sign-on.
     sso_mode: Option<String>,
+}
+
+/// What a member may do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Role)]
+#[serde(rename_all = "lowercase")]
+enum RoleJson {
+    Admin,
+    Member,
 }
 
 impl MemberJson {
     fn of(member: Member) -> Result<Self, Error> {
         let role = match member.role() {
-            Role::Admin => "admin",
-            Role::Member => "member",
+            Role::Admin => RoleJson::Admin,
+            Role::Member => RoleJson::Member,
             Role::Unspecified => return Err(missing("the member's role")),
         };
         let User { uuid: id, name, email, .. } = member.user.ok_or_else(|| missing("the member's user"))?;
@@ -56,6 +75,11 @@ fn role(given: &mut Members, usual: Option<Role>) -> i32 {
     role.unwrap_or_default().into()
 }
 
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    About::of("list_members", "List members", "").lists::<MemberJson>("A page of them.")
+}
+
 /// Answers a page of the members.
 pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let slug = names(path)?;
@@ -69,6 +93,11 @@ pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Er
     Ok(page.reply(&metadata, &url, total, &members))
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_member", "One member", "").answers::<MemberJson>("The member.")
+}
+
 /// Answers one member.
 pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
@@ -77,6 +106,18 @@ pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Re
     let reply = rest.call(rest.gateway.directory().get_member(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
+}
+
+/// [`create`], described.
+pub(crate) fn about_create() -> About {
+    let name =
+        "Of a user who is new. An e-mail address that no user has needs it: the user is made, without a password.";
+    let members = [
+        text("email", "ada@example.com", "Whose.").required(),
+        text("name", "Ada", name).nullable(),
+        choice("role", &["admin", "member"], "`member` when absent."),
+    ];
+    About::of("create_member", "Add a member", "").takes("NewMember", members).creates::<MemberJson>("The member.")
 }
 
 /// Adds a member.
@@ -94,6 +135,14 @@ pub(crate) async fn create(rest: Rest, path: Names<String>, request: Request) ->
     Ok(reply::json(StatusCode::CREATED, &metadata, &MemberJson::required(reply.member)?))
 }
 
+/// [`update`], described.
+pub(crate) fn about_update() -> About {
+    About::of("update_member", "Change a member's role", "")
+        .takes("MemberChange", [choice("role", &["admin", "member"], "What the member is from now on.").required()])
+        .answers::<MemberJson>("The member as it is now.")
+        .refuses(422, &["last_administrator"])
+}
+
 /// Changes a member's role.
 pub(crate) async fn update(rest: Rest, path: Names<(String, String)>, request: Request) -> Result<Response, Error> {
     let (slug, uuid) = names(path)?;
@@ -105,6 +154,14 @@ pub(crate) async fn update(rest: Rest, path: Names<(String, String)>, request: R
     let reply = rest.call(rest.gateway.directory().update_member(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &MemberJson::required(reply.member)?))
+}
+
+/// [`delete`], described.
+pub(crate) fn about_delete() -> About {
+    About::of("delete_member", "End a membership", "")
+        .waits()
+        .answers_nothing("The membership is ended.")
+        .refuses(422, &["last_administrator"])
 }
 
 /// Ends a membership.

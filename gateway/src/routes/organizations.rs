@@ -1,33 +1,34 @@
 //! `GET /v2/organizations`, `GET /v2/organizations/{org}`.
 
-use axum::{
-    extract::{Path, RawQuery, State, rejection::PathRejection},
-    response::Response,
-};
+use axum::response::Response;
 use contracts::registry::v1::{GetOrganizationRequest, ListOrganizationsRequest, Organization};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::form::{graphql_id, missing, rfc3339};
-use crate::{
-    arrival::Arrival,
-    error::Error,
-    gateway::{DEADLINE, Gateway},
-    page::Page,
-    realm::Realm,
-    reply,
+use super::{
+    form::{Names, graphql_id, missing, names, rfc3339},
+    rest::Rest,
 };
+use crate::{description::About, error::Error, reply};
 
 /// An organization as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organization)]
 struct OrganizationJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "VXNlci0tLTAxOGYyYjVl")]
     graphql_id: String,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization")]
     url: String,
     /// Always null until there is a console.
     web_url: Option<String>,
+    #[schema(example = "My organization")]
     name: String,
+    #[schema(example = "my-organization")]
     slug: String,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/pipelines")]
     pipelines_url: String,
     /// Always null: there are no agents.
     agents_url: Option<String>,
@@ -55,39 +56,38 @@ impl OrganizationJson {
     }
 }
 
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    About::of("list_organizations", "List organizations", "Those that the token reaches, by slug.")
+        .lists::<OrganizationJson>("A page of them.")
+}
+
 /// Answers a page of the organizations that the token reaches.
-pub(crate) async fn list(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let page = Page::read(query.as_deref())?;
+pub(crate) async fn list(rest: Rest) -> Result<Response, Error> {
+    let page = rest.page()?;
     let message = ListOrganizationsRequest { page: page.number, per_page: page.size };
-    let request = gateway.request(&arrival, message, DEADLINE);
-    let mut registry = gateway.registry();
-    let reply = gateway.call(Realm::Api, &arrival, registry.list_organizations(request)).await?;
+    let request = rest.request(message);
+    let reply = rest.call(rest.gateway.registry().list_organizations(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
-    let public_url = &gateway.config().public_url;
+    let public_url = &rest.gateway.config().public_url;
     let organizations =
         reply.organizations.into_iter().map(|organization| OrganizationJson::of(organization, public_url));
     let organizations = organizations.collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &format!("{public_url}/v2/organizations"), reply.total, &organizations))
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_organization", "One organization", "").answers::<OrganizationJson>("The organization.")
+}
+
 /// Answers one organization.
-pub(crate) async fn show(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
-    let Path(organization) = path.map_err(|_undecodable| Error::NotFound)?;
-    let request = gateway.request(&arrival, GetOrganizationRequest { organization }, DEADLINE);
-    let mut registry = gateway.registry();
-    let reply = gateway.call(Realm::Api, &arrival, registry.get_organization(request)).await?;
+pub(crate) async fn show(rest: Rest, path: Names<String>) -> Result<Response, Error> {
+    let organization = names(path)?;
+    let request = rest.request(GetOrganizationRequest { organization });
+    let reply = rest.call(rest.gateway.registry().get_organization(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     let organization = reply.organization.ok_or_else(|| missing("the organization"))?;
-    let organization = OrganizationJson::of(organization, &gateway.config().public_url)?;
+    let organization = OrganizationJson::of(organization, &rest.gateway.config().public_url)?;
     Ok(reply::json(StatusCode::OK, &metadata, &organization))
 }

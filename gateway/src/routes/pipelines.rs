@@ -4,6 +4,8 @@ use axum::response::Response;
 use contracts::pipelines::v1::{GetPipelineRequest, ListPipelinesRequest, ListPipelinesResponse, Pipeline, Visibility};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
+use utoipa::{ToSchema, openapi::Object};
 
 use super::{
     form::{Names, graphql_id, missing, names, rfc3339, rfc3339_or_null},
@@ -11,32 +13,46 @@ use super::{
     user::UserJson,
 };
 use crate::{
+    description::{About, words},
     error::Error,
     query::{narrowed, parameter},
     reply,
 };
 
 /// A pipeline as JSON.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = Pipeline)]
 pub(super) struct PipelineJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "UGlwZWxpbmUtLS0wMThmMmI1ZQ==")]
     graphql_id: String,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/pipelines/my-pipeline")]
     pub(super) url: String,
+    #[schema(example = "https://portals.example/my-organization/my-pipeline")]
     web_url: String,
+    #[schema(example = "My pipeline")]
     name: String,
     description: Option<String>,
+    #[schema(example = "my-pipeline")]
     slug: String,
+    #[schema(example = "git@github.com:my-organization/my-pipeline.git")]
     repository: String,
     /// Always null: there are no clusters.
     cluster_id: Option<String>,
+    #[schema(example = "main release/*")]
     branch_configuration: Option<String>,
+    #[schema(example = "main")]
     default_branch: Option<String>,
     skip_queued_branch_builds: bool,
+    #[schema(example = "!main")]
     skip_queued_branch_builds_filter: Option<String>,
     cancel_running_branch_builds: bool,
+    #[schema(example = "!main")]
     cancel_running_branch_builds_filter: Option<String>,
     allow_rebuilds: bool,
     provider: ProviderJson,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/pipelines/my-pipeline/builds")]
     pub(super) builds_url: String,
     /// Always null: there are no badges.
     badge_url: Option<String>,
@@ -53,15 +69,26 @@ pub(super) struct PipelineJson {
     scheduled_jobs_count: u32,
     running_jobs_count: u32,
     waiting_jobs_count: u32,
+    #[schema(schema_with = visibilities)]
     visibility: &'static str,
+    /// Its steps, as YAML.
+    #[schema(example = "steps:\n  - command: make\n")]
     configuration: Option<String>,
 }
 
+fn visibilities() -> Object {
+    words(["private", "public"])
+}
+
 /// Where the code comes from. All null: repositories are not looked at.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize, ToSchema)]
+#[schema(as = PipelineProvider)]
 struct ProviderJson {
+    /// Always null.
     id: Option<String>,
+    /// Always null.
     webhook_url: Option<String>,
+    /// Always null.
     settings: Option<String>,
 }
 
@@ -107,6 +134,15 @@ impl PipelineJson {
     }
 }
 
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    let part = json!({ "type": "string" });
+    About::of("list_pipelines", "List pipelines", "Newest first, archived ones too.")
+        .parameter("name", &part, "Those whose name contains this, whatever the case.")
+        .parameter("repository", &part, "Those whose repository contains this, whatever the case.")
+        .lists::<PipelineJson>("A page of them.")
+}
+
 /// Answers a page of an organization's pipelines.
 pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Error> {
     let organization = names(path)?;
@@ -119,6 +155,11 @@ pub(crate) async fn list(rest: Rest, path: Names<String>) -> Result<Response, Er
     let (metadata, ListPipelinesResponse { pipelines, total }, _) = reply.into_parts();
     let pipelines = pipelines.into_iter().map(|one| PipelineJson::of(&rest, one)).collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &url, total, &pipelines))
+}
+
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_pipeline", "One pipeline", "").answers::<PipelineJson>("The pipeline.")
 }
 
 /// Answers one pipeline.

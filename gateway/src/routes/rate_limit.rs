@@ -6,20 +6,23 @@ use contracts::{registry::v1::GetRateLimitRequest, token::v1::RateFigures};
 use http::StatusCode;
 use kit::ambient::Instant;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     form::{Names, missing, names},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{description::About, error::Error, reply};
 
 /// The limits.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateLimit)]
 struct RateLimitJson {
     scopes: Scopes,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateLimitScopes)]
 struct Scopes {
     /// Management requests, in a minute.
     rest: ScopeJson,
@@ -30,15 +33,19 @@ struct Scopes {
 }
 
 /// How one of them stands.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateLimitScope)]
 struct ScopeJson {
     /// 0 where there is no limit.
+    #[schema(example = 200)]
     limit: u32,
     current: u32,
     /// Seconds until the window ends.
+    #[schema(example = 42)]
     reset: u32,
     reset_at: String,
     /// Whether there is a limit.
+    #[schema(example = true)]
     enforced: bool,
 }
 
@@ -50,6 +57,12 @@ impl ScopeJson {
         let reset_at = reset_at.to_rfc3339_opts(SecondsFormat::Millis, true);
         Ok(Self { limit, current, reset, reset_at, enforced: limit > 0 })
     }
+}
+
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_rate_limit", "How the limits of an organization stand", "This request is counted too.")
+        .answers::<RateLimitJson>("The limits.")
 }
 
 /// Answers how they stand, this request included.

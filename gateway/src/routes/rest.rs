@@ -45,7 +45,7 @@ impl Rest {
         format!("{}/v2/organizations/{path}", self.gateway.config().public_url)
     }
 
-    /// The members of the body.
+    /// The members of the body; none of an empty one.
     pub(crate) async fn body(&self, request: Request) -> Result<Members, Error> {
         Members::of(&body::read(request, self.gateway.rest_bounds()).await?)
     }

@@ -6,14 +6,26 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::json;
 use tonic::metadata::MetadataMap;
+use utoipa::ToSchema;
 
-use crate::{arrival::Arrival, gateway::Gateway, reply};
+use crate::{arrival::Arrival, description::About, gateway::Gateway, reply};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Greeting {
+    #[schema(example = "Portals")]
     message: &'static str,
+    #[schema(example = 1_767_268_800)]
     timestamp: i64,
+}
+
+/// [`greet`], described.
+pub(crate) fn about_greet() -> About {
+    About::of("greet", "Say who is here", "People whose `Accept` prefers HTML are led to the console.")
+        .answers::<Greeting>("The greeting.")
+        .answers_raw(303, "To the console.", json!({}))
+        .with_header("Location", "Where the console is.")
 }
 
 /// Answers who is here and what time it is, or leads to the console.

@@ -12,7 +12,17 @@ use super::{
     form::{Names, names, uuid_or_nil},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{
+    description::{About, instant, text},
+    error::Error,
+    reply,
+};
+
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    About::of("list_service_tokens", "List service tokens", "Without their values.")
+        .lists::<TokenJson>("A page of them.")
+}
 
 /// Answers a page of a portal's service tokens.
 pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
@@ -25,6 +35,24 @@ pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Re
     let (metadata, ListServiceTokensResponse { service_tokens, total }, _) = reply.into_parts();
     let tokens = service_tokens.into_iter().map(TokenJson::of).collect::<Result<Vec<_>, _>>()?;
     Ok(page.reply(&metadata, &url, total, &tokens))
+}
+
+/// [`create`], described.
+pub(crate) fn about_create() -> About {
+    let members = [
+        text("description", "CI", "What it is for.").nullable(),
+        instant("expires_at", "Until when it counts; null: until it is removed."),
+        text(
+            "allowed_ip_addresses",
+            "127.0.0.0/8 192.0.2.0/24",
+            "Networks that calls may come from, separated by spaces.",
+        )
+        .nullable(),
+    ];
+    About::of("create_service_token", "Make a service token", "")
+        .may_take("NewServiceToken", members)
+        .creates::<TokenJson>("The token; `token` is its value, shown this once.")
+        .refuses(422, &["too_many_tokens"])
 }
 
 /// Makes a service token; the reply has its value, this once.
@@ -40,6 +68,11 @@ pub(crate) async fn create(rest: Rest, path: Names<(String, String)>, request: R
     let reply = rest.call(rest.gateway.credentials().create_service_token(request)).await?;
     let (metadata, CreateServiceTokenResponse { service_token, value }, _) = reply.into_parts();
     Ok(reply::unstored(reply::json(StatusCode::CREATED, &metadata, &TokenJson::made(service_token, value)?)))
+}
+
+/// [`delete`], described.
+pub(crate) fn about_delete() -> About {
+    About::of("delete_service_token", "Remove a service token", "").waits().answers_nothing("It is removed.")
 }
 
 /// Removes a service token.

@@ -19,7 +19,9 @@ use kit::{
 };
 use prost_types::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 use tonic::metadata::MetadataMap;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use self::client::Presented;
@@ -31,6 +33,7 @@ use super::{
 use crate::{
     arrival::Arrival,
     body,
+    description::{About, choice, count, reference, text},
     error::Error,
     gateway::{DEADLINE, Gateway},
     realm::Realm,
@@ -77,12 +80,17 @@ impl Grant {
 }
 
 /// A new token, as the documented page has it and as RFC 6749 §5.1 has it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExchangedToken)]
 struct TokenJson {
+    #[schema(example = "bkpat_…")]
     token: String,
     expires_at: String,
+    #[schema(example = "bkpat_…")]
     access_token: String,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    #[schema(example = 900)]
     expires_in: u32,
 }
 
@@ -97,6 +105,43 @@ impl TokenJson {
             expires_in: minutes * 60,
         })
     }
+}
+
+/// [`exchange`], described.
+pub(crate) fn about_exchange() -> About {
+    let minutes = "In minutes: 1 to 60 of a secret, 1 to 720 of a code. As long as may be when absent.";
+    let members = [
+        choice(
+            "grant_type",
+            &["client_credentials", "device_code", "urn:ietf:params:oauth:grant-type:device_code"],
+            "`client_credentials`: a secret. The others: a code.",
+        )
+        .required(),
+        text("client_id", "018f2b5e-0000-7000-8000-000000000000", "The portal's UUID. Not with a code."),
+        text("secret", "bkps_…", "The secret, of the portal or of the code."),
+        text("client_secret", "bkps_…", "The same, as OAuth calls it."),
+        text("code", "WDJB-MJHT", "The code."),
+        text("device_code", "WDJB-MJHT", "The same, as OAuth calls it."),
+        count("expires_in", 1, 15, minutes),
+    ];
+    let content = json!({
+        "application/json": { "schema": reference("Grant") },
+        "application/x-www-form-urlencoded": { "schema": reference("Grant") },
+    });
+    About::of(
+        "exchange_token",
+        "Exchange a secret or a code for a token",
+        "As OAuth 2.0 has it (RFC 6749 §4.4, RFC 8628 §3.4): any client library does. The client may authenticate by HTTP Basic \
+         instead of `client_id` and `secret`.",
+    )
+    .knows("Grant", members)
+    .takes_raw(json!({ "required": true, "content": content }))
+    .answers::<TokenJson>("The token.")
+    .refuses(400, &["invalid_request", "unsupported_grant_type"])
+    .refuses(400, &["access_denied", "authorization_pending", "expired_token", "invalid_grant", "slow_down"])
+    .refuses(401, &["invalid_client"])
+    .refuses(429, &["rate_limited"])
+    .refuses(503, &["slow_hash_busy"])
 }
 
 /// Exchanges a secret or a code. The order of the checks is spec §5's; the rest of it is the token service's.

@@ -7,22 +7,29 @@ use contracts::{
 };
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     form::{graphql_id, missing, rfc3339},
     rest::Rest,
 };
-use crate::{error::Error, reply};
+use crate::{description::About, error::Error, reply};
 
 /// A user as JSON.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = User)]
 pub(crate) struct UserJson {
+    #[schema(format = "uuid")]
     id: String,
     /// Only as `created_by`, where it says the same as `id`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     uuid: Option<String>,
+    #[schema(example = "VXNlci0tLTAxOGYyYjVl")]
     graphql_id: String,
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
     /// Always null: there are no pictures.
     avatar_url: Option<String>,
@@ -51,6 +58,11 @@ impl UserJson {
         let user = Self::of(user)?;
         Ok(Self { uuid: Some(user.id.clone()), ..user })
     }
+}
+
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_user", "The user of the token", "").answers::<UserJson>("The user.")
 }
 
 /// Answers the user.

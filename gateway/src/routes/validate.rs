@@ -2,12 +2,15 @@
 //! other method means the portal of that slug.
 
 use axum::{
-    extract::{Path, RawQuery, Request, State},
+    extract::{Path, Request},
     response::Response,
+    routing::{self, MethodRouter},
 };
 use contracts::registry::v1::{ValidateDocumentRequest, ValidateDocumentResponse};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{
     form::{Names, names},
@@ -15,18 +18,17 @@ use super::{
         self,
         document::{OperationJson, WarningJson},
     },
+    rest::Rest,
 };
 use crate::{
-    arrival::Arrival,
-    body,
+    description::{About, text},
     error::Error,
-    gateway::{DEADLINE, Gateway},
-    members::Members,
-    realm::Realm,
+    gateway::Gateway,
     reply,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Validation)]
 struct ValidatedJson {
     /// Whether it could be saved.
     valid: bool,
@@ -35,21 +37,25 @@ struct ValidatedJson {
     operations: Vec<OperationJson>,
 }
 
+/// [`check`], described.
+pub(crate) fn about_check() -> About {
+    let members = [
+        text("query", "query A($n: Int) { viewer { user { name } } }", "The document.").required(),
+        text("upstream", "shop", "The slug of the upstream; null: the built-in API.").nullable().like(Value::Null),
+    ];
+    About::of("validate_document", "Check a document without saving it", "")
+        .takes("DocumentToCheck", members)
+        .answers::<ValidatedJson>("What is wrong with it, or what it would be.")
+}
+
 /// Says what is wrong with a document, or what it would be.
-pub(crate) async fn check(
-    State(gateway): State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    request: Request,
-) -> Result<Response, Error> {
-    arrival.require_credential(Realm::Api)?;
+pub(crate) async fn check(rest: Rest, path: Names<String>, request: Request) -> Result<Response, Error> {
     let organization = names(path)?;
-    let mut given = Members::of(&body::read(request, gateway.rest_bounds()).await?)?;
+    let mut given = rest.body(request).await?;
     let (query, upstream) = (given.required_text("query"), given.nullable_text("upstream"));
-    gateway.accept(&arrival, given).await?;
-    let request = gateway.request(&arrival, ValidateDocumentRequest { organization, query, upstream }, DEADLINE);
-    let mut registry = gateway.registry();
-    let reply = gateway.call(Realm::Api, &arrival, registry.validate_document(request)).await?;
+    rest.accept(given).await?;
+    let request = rest.request(ValidateDocumentRequest { organization, query, upstream });
+    let reply = rest.call(rest.gateway.registry().validate_document(request)).await?;
     let (metadata, ValidateDocumentResponse { errors, warnings, operations }, _) = reply.into_parts();
     let validated = ValidatedJson {
         valid: errors.is_empty(),
@@ -61,28 +67,23 @@ pub(crate) async fn check(
 }
 
 /// Answers the portal of that slug.
-pub(crate) async fn show(state: State<Gateway>, arrival: Arrival, path: Names<String>) -> Result<Response, Error> {
-    portals::show(state, arrival, of_that_slug(path)).await
+async fn show(rest: Rest, path: Names<String>) -> Result<Response, Error> {
+    portals::show(rest, of_that_slug(path)).await
 }
 
 /// Changes the portal of that slug.
-pub(crate) async fn update(
-    state: State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    request: Request,
-) -> Result<Response, Error> {
-    portals::update(state, arrival, of_that_slug(path), request).await
+async fn update(rest: Rest, path: Names<String>, request: Request) -> Result<Response, Error> {
+    portals::update(rest, of_that_slug(path), request).await
 }
 
 /// Removes the portal of that slug.
-pub(crate) async fn delete(
-    state: State<Gateway>,
-    arrival: Arrival,
-    path: Names<String>,
-    query: RawQuery,
-) -> Result<Response, Error> {
-    portals::delete(state, arrival, of_that_slug(path), query).await
+async fn delete(rest: Rest, path: Names<String>) -> Result<Response, Error> {
+    portals::delete(rest, of_that_slug(path)).await
+}
+
+/// Every method but `POST`.
+pub(crate) fn of_that_slug_methods() -> MethodRouter<Gateway> {
+    routing::get(show).put(update).delete(delete)
 }
 
 fn of_that_slug(path: Names<String>) -> Names<(String, String)> {

@@ -118,7 +118,7 @@ async fn wrong_methods_are_405_with_the_right_ones() {
         ("POST", "/v2/user/", "GET,HEAD"),
         ("DELETE", "/v2/organizations/o/portals", "GET,HEAD,POST"),
         ("PATCH", "/v2/organizations/o/portals/p", "GET,HEAD,PUT,DELETE"),
-        ("PATCH", "/v2/organizations/o/portals/validate", "GET,HEAD,POST,PUT,DELETE"),
+        ("PATCH", "/v2/organizations/o/portals/validate", "GET,HEAD,PUT,DELETE,POST"),
         ("POST", "/v2/organizations/o/portals/p", "GET,HEAD,PUT,DELETE"),
         ("GET", "/v2/organizations/o/portals/p/duplicate", "POST"),
         ("GET", "/graphql", "POST"),

@@ -67,7 +67,7 @@ async fn refused(response: Response) -> Refusal {
 }
 
 fn asking() -> ListPortalsRequest {
-    ListPortalsRequest { organization: "acme".into(), page: 2, per_page: 3 }
+    ListPortalsRequest { organization: "acme".into(), page: 2, per_page: 3, with_schemas: false }
 }
 
 impl World {
@@ -214,7 +214,7 @@ async fn the_shorter_deadline_counts() {
 #[tokio::test]
 async fn a_message_may_have_a_mebibyte() {
     let world = World::new().await;
-    let of = |bytes: usize| ListPortalsRequest { organization: "x".repeat(bytes), page: 0, per_page: 0 };
+    let of = |bytes: usize| ListPortalsRequest { organization: "x".repeat(bytes), ..ListPortalsRequest::default() };
     let head = framed(&of(1 << 20)).len() - (1 << 20) - 5;
     let largest = of((1 << 20) - head);
     outcome(world.web(LIST, &largest, &[]).await).await.unwrap();

@@ -27,6 +27,9 @@ impl io::Write for Written {
 
 /// What is written, at every level, while `request` is answered. On one thread, so that its subscriber sees everything.
 async fn log_of(request: Request<Body>) -> (Response, String) {
+    // First, as it takes a while: what another thread logs for the first time while there is one subscriber, and not its own, is off
+    // for all.
+    let router = bare(&Script::default());
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -36,7 +39,7 @@ async fn log_of(request: Request<Body>) -> (Response, String) {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let response = bare(&Script::default()).oneshot(request).await.unwrap();
+    let response = router.oneshot(request).await.unwrap();
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     (response, text)
 }

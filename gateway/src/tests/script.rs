@@ -21,7 +21,7 @@ use contracts::{
     directory::v1::{directory_service_server::DirectoryServiceServer, session_service_server::SessionServiceServer},
     execution::v1::execution_service_server::ExecutionServiceServer,
     pipelines::v1::pipelines_service_server::PipelinesServiceServer,
-    registry::v1::registry_service_server::RegistryServiceServer,
+    registry::v1::{Operation, registry_service_server::RegistryServiceServer},
     token::v1::token_service_server::TokenServiceServer,
     webhook::v1::webhook_service_server::WebhookServiceServer,
 };
@@ -42,6 +42,8 @@ pub(super) struct Plan {
     /// Ignored variables: the names, and how many more.
     pub(super) ignored: (Vec<String>, u32),
     pub(super) total: u32,
+    /// What the portal runs, instead of the usual.
+    pub(super) operations: Vec<Operation>,
     /// What paths name.
     pub(super) place: Place,
     /// No session counts.

@@ -5,12 +5,13 @@ mod tasks;
 use std::{fs, future::Future, io, process, sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Metrics;
 
 pub use tasks::Tasks;
 
@@ -44,7 +45,7 @@ pub trait Readiness: Send + Sync {
 }
 
 /// Serves `/healthz` (alive), `/readyz` (every part can work) and `/metrics` (Prometheus text) until the stop.
-pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Readiness>>, metrics: PrometheusHandle) {
+pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Readiness>>, metrics: Metrics) {
     let upkeep = metrics.clone();
     tasks.every(UPKEEP, move || {
         let upkeep = upkeep.clone();

@@ -2,6 +2,7 @@
 
 mod caller;
 mod layer;
+mod notes;
 mod peer;
 mod serve;
 mod status;
@@ -9,6 +10,7 @@ mod time;
 
 pub use caller::{Caller, REQUEST_ID, ServiceKey, WeakServiceKey};
 pub use layer::{Layered, deadline};
+pub use notes::answer;
 pub use peer::Peer;
 pub use serve::{ServeError, Served};
 pub use status::{Refusal, put_figures, to_status};

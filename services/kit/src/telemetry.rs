@@ -8,7 +8,7 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Bounds of latency histograms in seconds.
@@ -24,9 +24,36 @@ const REST: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub struct Telemetry {
     /// For `/metrics`.
-    pub metrics: PrometheusHandle,
+    pub metrics: Metrics,
     /// Writes what still waits when it is dropped, which must be the last thing that happens.
     _log: WorkerGuard,
+}
+
+/// What `/metrics` says. Clones say the same.
+#[derive(Clone)]
+pub struct Metrics {
+    recorded: PrometheusHandle,
+    lines: ErrorCounter,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// All of it, in the text format of Prometheus.
+    #[must_use]
+    pub fn render(&self) -> String {
+        metrics::counter!("portals_log_lines_dropped_total").absolute(self.lines.dropped_lines() as u64);
+        self.recorded.render()
+    }
+
+    /// Folds what was recorded since the last time; without it histograms grow until somebody asks.
+    pub(crate) fn run_upkeep(&self) {
+        self.recorded.run_upkeep();
+    }
 }
 
 /// How log lines are written.
@@ -68,6 +95,7 @@ pub enum StartError {
 pub fn start(format: Format, filter: &str) -> Result<Telemetry, StartError> {
     let (lines, log) =
         NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(Gathering(BufWriter::new(io::stderr())));
+    let dropped = lines.error_counter();
     let registry = tracing_subscriber::registry().with(EnvFilter::new(filter));
     match format {
         Format::Text => {
@@ -76,9 +104,9 @@ pub fn start(format: Format, filter: &str) -> Result<Telemetry, StartError> {
         }
         Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(lines)).try_init()?,
     }
-    let metrics = PrometheusBuilder::new().set_buckets(&LATENCY)?.install_recorder()?;
+    let recorded = PrometheusBuilder::new().set_buckets(&LATENCY)?.install_recorder()?;
     metrics::gauge!("portals_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Ok(Telemetry { metrics, _log: log })
+    Ok(Telemetry { metrics: Metrics { recorded, lines: dropped }, _log: log })
 }
 
 /// Rests after each flush, so that lines gather meanwhile. The thread that writes is flushed whenever no line waits; without

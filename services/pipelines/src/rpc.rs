@@ -20,14 +20,10 @@ use contracts::pipelines::v1::{
     ReportBuildStateResponse,
     pipelines_service_server::{PipelinesService, PipelinesServiceServer, SERVICE_NAME},
 };
-use kit::grpc::{Caller, MOST_PAGE_BYTES, MOST_REQUEST_BYTES, ServiceKey};
-use tonic::{
-    Request, Response, Status,
-    metadata::{KeyAndValueRef, MetadataMap},
-    service::Routes,
-};
+use kit::grpc::{Caller, MOST_PAGE_BYTES, MOST_REQUEST_BYTES, ServiceKey, answer};
+use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
-use crate::{Api, error::Error, schema::Server};
+use crate::{Api, schema::Server};
 
 pub use authority::{Admitted, Gatekeeper};
 
@@ -82,7 +78,7 @@ macro_rules! rpcs {
             $(async fn $rpc(&self, request: Request<$request>) -> Result<Response<$response>, Status> {
                 let mut notes = MetadataMap::new();
                 let result = $rpc::handle(&self.0, request, &mut notes).await;
-                answer(result, notes)
+                answer(result.map_err(Status::from), notes)
             })*
         }
     };
@@ -97,23 +93,4 @@ rpcs! {
     cancel_build(CancelBuildRequest) -> CancelBuildResponse;
     rebuild_build(RebuildBuildRequest) -> RebuildBuildResponse;
     report_build_state(ReportBuildStateRequest) -> ReportBuildStateResponse;
-}
-
-fn answer<T>(result: Result<T, Error>, notes: MetadataMap) -> Result<Response<T>, Status> {
-    match result {
-        Ok(message) => {
-            let mut response = Response::new(message);
-            *response.metadata_mut() = notes;
-            Ok(response)
-        }
-        Err(error) => {
-            let mut status = Status::from(error);
-            for entry in notes.iter() {
-                if let KeyAndValueRef::Ascii(name, value) = entry {
-                    status.metadata_mut().insert(name, value.clone());
-                }
-            }
-            Err(status)
-        }
-    }
 }

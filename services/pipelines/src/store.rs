@@ -5,6 +5,7 @@ mod builds;
 mod entity;
 mod gather;
 pub(crate) mod migration;
+mod one;
 mod order;
 mod pipelines;
 mod reports;

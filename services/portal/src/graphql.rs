@@ -13,6 +13,7 @@ mod one_of;
 mod operation;
 mod schema;
 mod shape;
+mod variables;
 mod warn;
 
 pub(crate) use coerce::coerce;
@@ -22,3 +23,4 @@ pub(crate) use finding::Finding;
 pub(crate) use operation::{Kind, Operation, Runnable, Unselected, Variable};
 pub use schema::{BadSchema, Schema};
 pub(crate) use shape::shape;
+pub(crate) use variables::variables;

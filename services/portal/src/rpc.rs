@@ -83,12 +83,13 @@ use contracts::{
         UpdateNotificationServiceResponse, webhook_service_server::WebhookService,
     },
 };
+use kit::grpc::answer;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 pub use authority::Admission;
 pub(crate) use sizes::Registry;
 
-use crate::{error::Error, service::Service};
+use crate::service::Service;
 
 /// An RPC per line: the handler of the same name answers, and what it noted goes into the metadata of its reply or error.
 macro_rules! rpcs {
@@ -98,7 +99,7 @@ macro_rules! rpcs {
             $(async fn $rpc(&self, request: Request<$request>) -> Result<Response<$response>, Status> {
                 let mut notes = MetadataMap::new();
                 let result = $rpc::handle(&self.0, request, &mut notes).await;
-                answer(result, notes)
+                answer(result.map_err(Status::from), notes)
             })*
         }
     };
@@ -156,23 +157,4 @@ rpcs! {
     AuditService:
     list_audit_events(ListAuditEventsRequest) -> ListAuditEventsResponse;
     get_audit_event(GetAuditEventRequest) -> GetAuditEventResponse;
-}
-
-fn answer<T>(result: Result<T, Error>, notes: MetadataMap) -> Result<Response<T>, Status> {
-    match result {
-        Ok(message) => {
-            let mut response = Response::new(message);
-            *response.metadata_mut() = notes;
-            Ok(response)
-        }
-        Err(error) => {
-            let mut status = Status::from(error);
-            for entry in notes.iter() {
-                if let tonic::metadata::KeyAndValueRef::Ascii(name, value) = entry {
-                    status.metadata_mut().insert(name, value.clone());
-                }
-            }
-            Err(status)
-        }
-    }
 }

@@ -6,7 +6,7 @@
 //! says what is told of a portal, `seal` keeps tokens. Every node does all of this: what two of them do at once is done once,
 //! because the rows say so.
 //!
-//! An event that is committed is told, at least once, unless its receiver fails for 24 hours. ADR 26.
+//! An event that is committed is told, at least once, unless its receiver fails for 24 hours. ADR 23.
 
 mod desk;
 mod dispatch;

@@ -79,7 +79,7 @@ impl Service {
     /// What the token reaches from where the caller is. Not kept, so that a changed list counts with the next request.
     pub(crate) async fn reaching(&self, token: ApiToken, caller: &Caller) -> Result<ApiToken, Error> {
         let lists = in_time(self.0.store.address_lists(&token.memberships)).await?;
-        Ok(token.from_address(&lists, caller.client_ip))
+        Ok(token.seen_from(&lists, caller.client_ip))
     }
 
     /// The audit's context of a request that `caller`, a service, passes on. The credential is named if it is an API access

@@ -7,6 +7,7 @@ pub(crate) mod csrf;
 pub(crate) mod email;
 pub(crate) mod expiry;
 pub(crate) mod key_reader;
+pub(crate) mod leak;
 pub(crate) mod notices;
 pub(crate) mod page;
 pub(crate) mod password;

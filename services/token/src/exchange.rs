@@ -113,6 +113,18 @@ impl Service {
         Ok(exchanged)
     }
 
+    /// The secret that `plain` is, whoever has it, whether or not it still counts. What isn't one is told by the gate, short of
+    /// the slow hash.
+    pub(crate) async fn known_secret(&self, plain: &Plain) -> Result<Option<Secret>, Error> {
+        let Some(selector) = plain.selector() else { return Ok(None) };
+        let Some(found) = in_time(self.0.store.find_secret(selector)).await? else { return Ok(None) };
+        let secret = found.secret;
+        if !self.0.exchanges.gatekeeper.opens(&secret.gate, secret.portal, plain) {
+            return Ok(None);
+        }
+        Ok(self.verify_secret(&secret, plain).await?.map(|_known| secret))
+    }
+
     /// Whether the secret is the one of the row's hash, `None` if not: from the cache or by the slow hash.
     async fn verify_secret(&self, secret: &Secret, plain: &Plain) -> Result<Option<Known>, Error> {
         let (slow_hash, now) = (&self.0.slow_hash, self.0.ambient.now());

@@ -42,6 +42,7 @@ mod people;
 mod remove_api_token_organization;
 mod remove_outbox_events;
 mod reply;
+mod report_leak;
 mod report_uses;
 mod revoke_api_token;
 mod revoke_live_tokens;
@@ -76,7 +77,7 @@ use contracts::{
         token_service_server::{TokenService, TokenServiceServer},
     },
 };
-use kit::grpc::{Caller, MOST_REQUEST_BYTES, to_status};
+use kit::grpc::{Caller, MOST_REQUEST_BYTES, answer, to_status};
 use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
 use crate::{Error, Service};
@@ -89,7 +90,7 @@ macro_rules! rpcs {
             $(async fn $rpc(&self, request: Request<$package::$request>) -> Result<Response<$package::$response>, Status> {
                 let mut notes = MetadataMap::new();
                 let result = Box::pin($rpc::handle(self, request, &mut notes)).await;
-                answer(result, notes)
+                answer(result.map_err(|error| to_status(&error)), notes)
             })*
             $($($other)*)?
         }
@@ -109,6 +110,7 @@ rpcs! {
     report_uses(ReportUsesRequest) -> ReportUsesResponse;
     list_outbox_events(ListOutboxEventsRequest) -> ListOutboxEventsResponse;
     remove_outbox_events(RemoveOutboxEventsRequest) -> RemoveOutboxEventsResponse;
+    report_leak(ReportLeakRequest) -> ReportLeakResponse;
     ;
     type WatchRevocationsStream = watch_revocations::Answers;
 
@@ -116,7 +118,8 @@ rpcs! {
         &self,
         request: Request<tonic::Streaming<token::WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        answer(watch_revocations::handle(self, request), MetadataMap::new())
+        let result = watch_revocations::handle(self, request);
+        answer(result.map_err(|error| to_status(&error)), MetadataMap::new())
     }
 }
 
@@ -164,7 +167,7 @@ rpcs! {
     ) -> Result<Response<Self::ExportApiTokensStream>, Status> {
         let mut notes = MetadataMap::new();
         let result = export_api_tokens::handle(self, request, &mut notes).await;
-        answer(result, notes)
+        answer(result.map_err(|error| to_status(&error)), notes)
     }
 }
 
@@ -207,24 +210,5 @@ impl Service {
     fn service<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
         let caller = self.caller(request);
         if caller.is_service { Ok(caller) } else { Err(Error::ServiceKeyRequired) }
-    }
-}
-
-fn answer<T>(result: Result<T, Error>, notes: MetadataMap) -> Result<Response<T>, Status> {
-    match result {
-        Ok(message) => {
-            let mut response = Response::new(message);
-            *response.metadata_mut() = notes;
-            Ok(response)
-        }
-        Err(error) => {
-            let mut status = to_status(&error);
-            for entry in notes.iter() {
-                if let tonic::metadata::KeyAndValueRef::Ascii(name, value) = entry {
-                    status.metadata_mut().insert(name, value.clone());
-                }
-            }
-            Err(status)
-        }
     }
 }

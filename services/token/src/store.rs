@@ -12,6 +12,7 @@ mod exchanges;
 mod inactive_tokens;
 mod key_readers;
 mod keys;
+mod leaks;
 mod memberships;
 mod migration;
 mod portal_tokens;

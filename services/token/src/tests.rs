@@ -32,6 +32,7 @@ mod list_secrets;
 mod live_tokens;
 mod outbox;
 mod people;
+mod report_leak;
 mod retired_keys;
 mod revoke_many;
 mod revoke_portal;

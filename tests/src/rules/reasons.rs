@@ -30,6 +30,28 @@ pub fn undocumented_in(contract: &str, documented: &str) -> Vec<String> {
     missing.map(|reason| format!("{reason} isn't in docs/errors.md")).collect()
 }
 
+/// What is wrong with the rows of the list: each says code, status, meaning and what to do, once, and in order.
+pub fn faulty_rows(documented: &str) -> Vec<String> {
+    let rows =
+        documented.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| row.split(" | ").collect::<Vec<_>>());
+    let mut faults = Vec::new();
+    let mut before = "";
+    for row in rows {
+        let code = row[0].trim_end_matches('`');
+        let said = row.iter().map(|cell| cell.trim_matches(['|', ' '])).filter(|cell| !cell.is_empty()).count();
+        if row.len() != 4 || said != 4 {
+            faults.push(format!("`{code}` has {said} cells of 4"));
+        } else if !row[1].parse::<u16>().is_ok_and(|status| (400..600).contains(&status)) {
+            faults.push(format!("`{code}` has no status of an error: {}", row[1]));
+        }
+        if code <= before {
+            faults.push(format!("`{code}` comes after `{before}`"));
+        }
+        before = code;
+    }
+    faults
+}
+
 fn listed(documented: &str) -> Vec<&str> {
     let rows = documented.lines().filter_map(|line| line.strip_prefix('|'));
     let first = rows.filter_map(|row| row.split('|').next());
@@ -42,6 +64,22 @@ mod tests {
 
     const ERROR: &str = "impl Fault for Error {\n    fn reason(&self) -> &'static str {\n        match self {\n            \
                          Self::A => \"not_found\",\n            Self::B | Self::C => \"odd_one\",\n        }\n    }\n}\n";
+
+    #[test]
+    fn a_row_that_lacks_something_or_is_out_of_order_is_found() {
+        let good =
+            "| code | status | meaning | what to do |\n|---|---|---|---|\n| `a_b` | 400 | it is `c` | mend it |\n";
+        assert_eq!(faulty_rows(&format!("{good}| `b` | 503 | d | e |\n")), Vec::<String>::new());
+        for (row, fault) in [
+            ("| `b` | 503 | d |", "`b` has 3 cells of 4"),
+            ("| `b` | 503 | d |  |", "`b` has 3 cells of 4"),
+            ("| `b` | 200 | d | e |", "`b` has no status of an error: 200"),
+            ("| `a_b` | 400 | d | e |", "`a_b` comes after `a_b`"),
+            ("| `a` | 400 | d | e |", "`a` comes after `a_b`"),
+        ] {
+            assert_eq!(faulty_rows(&format!("{good}{row}\n")), [fault], "{row}");
+        }
+    }
 
     #[test]
     fn a_code_that_is_not_documented_is_found() {

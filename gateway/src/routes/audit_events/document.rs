@@ -3,19 +3,24 @@
 use contracts::audit::v1::{AuditActor, AuditEvent, AuditSubject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::{ToSchema, openapi::Object};
 
-use super::kinds::{camel, event_name};
+use super::kinds::{KINDS, camel, event_name};
 use crate::{
+    description::words,
     error::Error,
     routes::form::{graphql_id, missing, rfc3339},
 };
 
 /// An event.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
 pub(super) struct EventJson {
     pub(super) uuid: String,
+    #[schema(example = "QXVkaXRFdmVudC0tLTAxOGYyYjVl")]
     graphql_id: String,
     /// Such as `PortalCreatedEvent`.
+    #[schema(schema_with = names)]
     pub(super) r#type: String,
     pub(super) occurred_at: String,
     /// Null: the system, the operator, or somebody unknown.
@@ -24,24 +29,39 @@ pub(super) struct EventJson {
     /// Null: no request caused it.
     pub(super) context: Option<ContextJson>,
     /// What changed; its members depend on the type.
+    #[schema(value_type = Object, example = json!({"slug": "main-builds"}))]
     pub(super) data: Map<String, Value>,
+    #[schema(
+        example = "https://portals.example/v2/organizations/my-organization/audit_events/018f2b5e-0000-7000-8000-000000000000"
+    )]
     url: String,
 }
 
+fn names() -> Object {
+    let names = KINDS.map(event_name);
+    words(names.iter().map(String::as_str))
+}
+
 /// Who did it, or to what it was done, as it was then.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditParty)]
 pub(super) struct Party {
     /// Such as `User`.
+    #[schema(example = "User")]
     pub(super) r#type: String,
     pub(super) uuid: String,
+    #[schema(example = "Ada")]
     pub(super) name: String,
 }
 
 /// The request that caused it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditContext)]
 pub(super) struct ContextJson {
     /// Such as `APIContext`.
+    #[schema(example = "APIContext")]
     pub(super) r#type: String,
+    #[schema(example = "192.0.2.7")]
     pub(super) request_ip: Option<String>,
     pub(super) request_user_agent: Option<String>,
     pub(super) request_id: Option<String>,

@@ -4,14 +4,33 @@ use chrono::DateTime;
 use contracts::audit::v1::AuditFilter;
 use kit::grpc::to_timestamp;
 use prost_types::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::kinds::{kind_of, subject_of};
-use crate::{error::Error, query::parameter};
+use super::kinds::{SUBJECTS, camel, kind_of, subject_of};
+use crate::{description::About, error::Error, query::parameter};
 
 /// The parameters that narrow a list.
 pub(super) const NAMES: [&str; 6] =
     ["type", "actor", "subject_type", "subject_uuid", "occurred_at_from", "occurred_at_to"];
+
+/// Says that they are taken.
+pub(super) fn describe(about: About) -> About {
+    let types = json!({ "type": "string", "example": "PortalCreatedEvent,PortalUpdatedEvent" });
+    let (uuid, instant) =
+        (json!({ "type": "string", "format": "uuid" }), json!({ "type": "string", "format": "date-time" }));
+    about
+        .parameter("type", &types, "Events of these types, separated by commas.")
+        .parameter("actor", &uuid, "What this user did.")
+        .parameter(
+            "subject_type",
+            &json!({ "type": "string", "enum": SUBJECTS.map(camel) }),
+            "What was done to such things.",
+        )
+        .parameter("subject_uuid", &uuid, "What was done to this one.")
+        .parameter("occurred_at_from", &instant, "From then on.")
+        .parameter("occurred_at_to", &instant, "Until then.")
+}
 
 /// Reads them. What is no type, UUID or time is refused: an empty list would hide the mistake.
 pub(super) fn read(query: Option<&str>) -> Result<AuditFilter, Error> {

@@ -1,11 +1,17 @@
 //! The types of events and of what they are about: as services call them, and as the public API does.
 
 /// Every type of event that can be in an organization's trail. The suite holds it against what the services write.
-pub(super) const KINDS: [&str; 39] = [
+pub(super) const KINDS: [&str; 46] = [
     "API_ACCESS_TOKEN_CREATED",
     "API_ACCESS_TOKEN_DELETED",
+    "API_ACCESS_TOKEN_LEAK_REPORTED",
     "API_ACCESS_TOKEN_ORGANIZATION_ACCESS_REVOKED",
     "API_ACCESS_TOKEN_UPDATED",
+    "NOTIFICATION_SERVICE_CREATED",
+    "NOTIFICATION_SERVICE_DELETED",
+    "NOTIFICATION_SERVICE_DISABLED",
+    "NOTIFICATION_SERVICE_ENABLED",
+    "NOTIFICATION_SERVICE_UPDATED",
     "ORGANIZATION_API_SETTINGS_UPDATED",
     "ORGANIZATION_CREATED",
     "ORGANIZATION_MEMBER_CREATED",
@@ -21,6 +27,7 @@ pub(super) const KINDS: [&str; 39] = [
     "PORTAL_DELETED",
     "PORTAL_SECRET_CREATED",
     "PORTAL_SECRET_DELETED",
+    "PORTAL_SECRET_LEAK_REPORTED",
     "PORTAL_TOKEN_CODE_AUTHORIZED",
     "PORTAL_TOKEN_CODE_CREATED",
     "PORTAL_TOKEN_CODE_DENIED",
@@ -44,8 +51,9 @@ pub(super) const KINDS: [&str; 39] = [
 ];
 
 /// Every kind of thing that events are about.
-pub(super) const SUBJECTS: [&str; 12] = [
+pub(super) const SUBJECTS: [&str; 13] = [
     "api_access_token",
+    "notification_service",
     "organization",
     "pipeline",
     "portal",

@@ -8,6 +8,7 @@ use contracts::audit::v1::list_audit_events_request;
 use http::HeaderValue;
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::filter;
@@ -43,15 +44,19 @@ pub(super) struct Page {
 }
 
 /// Where else to go.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEventLinks)]
 pub(super) struct Links {
     #[serde(rename = "self")]
     this: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     prev: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<String>,
 }
 
@@ -152,7 +157,7 @@ mod tests {
             "per_page=",
             "after=",
             &format!("after={NEW}"),
-            &format!("before={}x", cursor),
+            &format!("before={cursor}x"),
             &format!("after={}", &cursor[1..]),
             &format!("after={cursor}&before={cursor}"),
         ] {

@@ -2,8 +2,10 @@
 
 use contracts::pipelines::v1::{Build, BuildState, Entry, Person};
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use utoipa::{ToSchema, openapi::Object};
 
 use crate::{
+    description::words,
     error::Error,
     routes::{
         form::{graphql_id, missing, rfc3339, rfc3339_or_null},
@@ -28,26 +30,39 @@ pub(super) const STATES: [(BuildState, &str); 11] = [
 ];
 
 /// A build.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Build)]
 pub(super) struct BuildJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "QnVpbGQtLS0wMThmMmI1ZQ==")]
     graphql_id: String,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/pipelines/my-pipeline/builds/1")]
     url: String,
+    #[schema(example = "https://portals.example/my-organization/my-pipeline/builds/1")]
     web_url: String,
+    #[schema(example = 1)]
     number: u32,
+    #[schema(schema_with = states)]
     state: &'static str,
     cancel_reason: Option<String>,
     blocked: bool,
+    #[schema(example = "Nightly")]
     message: Option<String>,
+    #[schema(example = "HEAD")]
     commit: String,
+    #[schema(example = "main")]
     branch: String,
+    #[schema(value_type = HashMap<String, String>, example = json!({"DEPLOY": "true"}))]
     env: Entries,
     /// Always `api`: nothing else makes builds.
+    #[schema(example = "api")]
     source: &'static str,
     /// Null where an organization's own authority, or somebody without an account, made it.
     creator: Option<UserJson>,
     author: Option<AuthorJson>,
     /// Always empty: builds have no jobs.
+    #[schema(value_type = Vec<Object>, max_items = 0, example = json!([]))]
     jobs: [(); 0],
     created_at: String,
     scheduled_at: Option<String>,
@@ -55,6 +70,7 @@ pub(super) struct BuildJson {
     /// Always null: nobody says that a build is going to fail.
     failing_at: Option<String>,
     finished_at: Option<String>,
+    #[schema(value_type = HashMap<String, String>, example = json!({"release": "1.2"}))]
     meta_data: Entries,
     /// Always null.
     pull_request: Option<String>,
@@ -64,18 +80,28 @@ pub(super) struct BuildJson {
     pipeline: PipelineJson,
 }
 
+fn states() -> Object {
+    words(STATES.map(|(_, word)| word))
+}
+
 /// Who a build is attributed to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BuildAuthor)]
 struct AuthorJson {
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
 }
 
 /// The build that another is a copy of.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BuildOrigin)]
 struct RebuiltFromJson {
+    #[schema(format = "uuid")]
     id: String,
     number: u32,
+    #[schema(example = "https://portals.example/v2/organizations/my-organization/pipelines/my-pipeline/builds/1")]
     url: String,
 }
 

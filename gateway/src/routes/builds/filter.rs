@@ -4,16 +4,41 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use contracts::pipelines::v1::{BuildFilter, BuildState, Entry};
 use kit::grpc::to_timestamp;
 use prost_types::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::document::STATES;
 use crate::{
+    description::About,
     error::Error,
     query::{entries, parameter, parameters},
 };
 
 /// What `finished` stands for.
 const FINISHED: [BuildState; 4] = [BuildState::Passed, BuildState::Failed, BuildState::Blocked, BuildState::Canceled];
+
+/// Says what [`read`] takes.
+pub(super) fn describe(about: About) -> About {
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let states: Vec<_> = STATES.iter().map(|(_, word)| *word).chain(["finished"]).collect();
+    let states = json!({ "type": "array", "items": { "type": "string", "enum": states } });
+    let (uuid, instant) =
+        (json!({ "type": "string", "format": "uuid" }), json!({ "type": "string", "format": "date-time" }));
+    about
+        .parameter("branch", &texts, "Of these branches; `*` stands for anything. Also `branch[]`.")
+        .parameter("commit", &texts, "Of these commits. Also `commit[]`.")
+        .parameter(
+            "state",
+            &states,
+            "In these states; `finished` is passed, failed, blocked or canceled. Also `state[]`.",
+        )
+        .entries("meta_data", "With all of this.")
+        .parameter("creator", &uuid, "Made by this user.")
+        .parameter("created_from", &instant, "Made then or later. A date will do; what has no offset is UTC.")
+        .parameter("created_to", &instant, "Made then or before.")
+        .parameter("finished_from", &instant, "Over then or later.")
+        .refuses(422, &["validation_failed"])
+}
 
 /// Reads `branch`, `commit` and `state`, also as lists (`state[]`), `meta_data[key]`, `creator` and times.
 pub(super) fn read(query: Option<&str>) -> Result<BuildFilter, Error> {

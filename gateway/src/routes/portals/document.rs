@@ -3,6 +3,7 @@
 use contracts::registry::v1::{Operation, OperationKind, Portal, Variable, Warning};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::{
     error::Error,
@@ -13,30 +14,47 @@ use crate::{
 };
 
 /// A portal.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Portal)]
 pub(crate) struct PortalJson {
     uuid: String,
+    #[schema(example = "main-builds")]
     slug: String,
     organization_uuid: String,
+    #[schema(example = "Main builds")]
     name: String,
+    #[schema(example = "What runs on main")]
     description: Option<String>,
+    #[schema(example = "query Builds { viewer { user { name } } }")]
     query: String,
+    /// Networks that calls may come from, separated by spaces; null: anywhere.
+    #[schema(example = "192.0.2.0/24 2001:db8::/32")]
     allowed_ip_addresses: Option<String>,
+    /// Whether users may be asked to run it.
     user_invokable: bool,
     created_at: String,
     created_by: UserJson,
     /// Only in the reply that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "bkpat_…")]
     token: Option<String>,
     updated_at: String,
+    /// Which of its versions runs.
+    #[schema(example = 1)]
     version: u32,
+    /// Where it is called.
+    #[schema(example = "https://portals.example/organizations/my-organization/portals/main-builds")]
     url: String,
+    /// The slug of the upstream that it runs on; null: the built-in API.
+    #[schema(example = "shop")]
     upstream: Option<String>,
+    /// Whether a variable that the operation doesn't declare is an error.
     strict_variables: bool,
     operations: Vec<OperationJson>,
     warnings: Vec<WarningJson>,
     /// Only while an operation can't run.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
     broken_since: Option<String>,
 }
 
@@ -75,13 +93,17 @@ impl PortalJson {
 }
 
 /// An operation.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Operation)]
 pub(crate) struct OperationJson {
+    /// Null: it is the only one, and has none.
+    #[schema(example = "Builds")]
     name: Option<String>,
-    kind: &'static str,
+    kind: KindJson,
     variables: Vec<VariableJson>,
     /// What `data` looks like; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
     result: Option<Box<RawValue>>,
     /// Only of an operation that can't run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -91,10 +113,10 @@ pub(crate) struct OperationJson {
 impl OperationJson {
     pub(crate) fn of(operation: Operation) -> Self {
         let kind = match operation.kind() {
-            OperationKind::Mutation => "mutation",
-            OperationKind::Query | OperationKind::Unspecified => "query",
+            OperationKind::Mutation => KindJson::Mutation,
+            OperationKind::Query | OperationKind::Unspecified => KindJson::Query,
         };
-        let Operation { name, kind: _, variables, errors, result_schema_json } = operation;
+        let Operation { name, kind: _, variables, errors, result_schema_json, variables_schema_json: _ } = operation;
         Self {
             name,
             kind,
@@ -105,12 +127,26 @@ impl OperationJson {
     }
 }
 
-#[derive(Serialize)]
+/// What an operation does.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperationKind)]
+#[serde(rename_all = "lowercase")]
+enum KindJson {
+    Query,
+    Mutation,
+}
+
+/// A variable that an operation declares.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Variable)]
 struct VariableJson {
+    #[schema(example = "ids")]
     name: String,
+    #[schema(example = "[ID!]!")]
     r#type: String,
     required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
     default: Option<Box<RawValue>>,
 }
 
@@ -122,10 +158,14 @@ impl VariableJson {
 }
 
 /// A sentence about a place in a document.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Warning)]
 pub(crate) struct WarningJson {
+    #[schema(example = "The variable $n is never used")]
     message: String,
+    #[schema(example = 1)]
     line: u32,
+    #[schema(example = 9)]
     column: u32,
 }
 

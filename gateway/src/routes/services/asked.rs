@@ -1,68 +1,150 @@
 //! What a body asks a notification service to be.
 
 use contracts::webhook::v1::TokenMode;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::document::{PROVIDER, VERSION};
-use crate::members::Members;
+use super::document::{PROVIDER, SCOPES, STATES, TOKEN_MODES, VERSION};
+use crate::{
+    description::{Member, choice, flag, object, text},
+    members::Members,
+};
 
-/// What is named. What is named and null is empty.
+/// What [`Asked::read`] reads.
+pub(super) fn members(is_new: bool) -> Vec<Member> {
+    let uuids = json!({
+        "type": ["array", "null"],
+        "items": { "type": "string", "format": "uuid" },
+        "maxItems": 100,
+        "example": [],
+        "description": "UUIDs of pipelines whose builds count, where the scope is `some_projects`.",
+    });
+    let states: Map<_, _> = STATES.map(|state| (state.to_owned(), json!({ "type": "boolean" }))).into_iter().collect();
+    let states = json!({
+        "type": "object",
+        "properties": states,
+        "additionalProperties": false,
+        "example": { "failed": true, "passed": true },
+        "description": "States of builds that count; all when absent. One must be true.",
+    });
+    let settings = object("settings", settings(is_new));
+    vec![
+        choice("provider", &[PROVIDER], "There is no other."),
+        text("description", "Deployments", "What it is for.").nullable(),
+        flag("enabled", "Whether it is told anything."),
+        choice("scope", &SCOPES, "Whose builds count."),
+        object("scope_uuids", uuids),
+        text("branch_configuration", "main release/*", "Branches whose builds count; null: all.").nullable(),
+        object("build_states", states),
+        if is_new { settings.required() } else { settings },
+    ]
+}
+
+fn settings(is_new: bool) -> Value {
+    let url = "https://hooks.example.com/portals";
+    json!({
+        "type": "object",
+        "properties": {
+            "url": { "type": "string", "description": "Who is told. Not an address inside." },
+            "token": {
+                "type": ["string", "null"], "minLength": 16, "maxLength": 255,
+                "description": "By which receivers know that it is this one; null: a new one is made.",
+            },
+            "token_mode": {
+                "type": "string", "enum": TOKEN_MODES, "description": "Whether it is sent, or a signature made with it.",
+            },
+            "events": {
+                "type": "array", "items": { "type": "string" }, "minItems": 1,
+                "description": "Events that count; all when absent.",
+            },
+            "version": { "type": ["string", "null"], "enum": [VERSION, null] },
+            "tls_verify": { "const": true, "description": "Certificates are always verified." },
+        },
+        "required": if is_new { vec!["url"] } else { Vec::new() },
+        "example": { "url": url, "token_mode": "signature", "events": ["ping", "build.finished"] },
+        "description": "Where, and how, it is told.",
+    })
+}
+
+/// What is asked for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    pub(super) description: Option<String>,
-    pub(super) enabled: Option<bool>,
-    pub(super) pipelines: Option<Vec<String>>,
-    pub(super) branches: Option<Option<String>>,
-    pub(super) states: Option<Vec<String>>,
-    pub(super) url: Option<String>,
-    pub(super) token: Option<Option<String>>,
-    pub(super) token_mode: Option<TokenMode>,
-    pub(super) events: Option<Vec<String>>,
+    /// The fields that are named, as the service calls them. The others are empty; so is what is named and null.
+    pub(super) mask: Vec<String>,
+    pub(super) description: String,
+    pub(super) enabled: bool,
+    pub(super) pipelines: Vec<String>,
+    pub(super) branches: Option<String>,
+    pub(super) states: Vec<String>,
+    pub(super) url: String,
+    pub(super) token: Option<String>,
+    pub(super) token_mode: TokenMode,
+    pub(super) events: Vec<String>,
 }
 
 impl Asked {
+    /// Whether it is told anything, and nothing else.
+    pub(super) fn enabled(enabled: bool) -> Self {
+        Self { mask: vec!["enabled".to_owned()], enabled, ..Self::default() }
+    }
+
     /// Reads the members; what is wrong with them is noted there.
     pub(super) fn read(given: &mut Members) -> Self {
         provider(given);
-        let mut asked = Self {
-            description: named(given, "description").then(|| given.nullable_text("description").unwrap_or_default()),
-            enabled: given.flag("enabled"),
-            pipelines: pipelines(given),
-            branches: named(given, "branch_configuration").then(|| given.nullable_text("branch_configuration")),
-            states: states(given),
-            ..Self::default()
-        };
+        let mut asked = Self::default();
+        if given.has("description") {
+            asked.description = asked.named("description", given.nullable_text("description")).unwrap_or_default();
+        }
+        if let Some(enabled) = given.flag("enabled") {
+            asked.enabled = asked.named("enabled", enabled);
+        }
+        if let Some(pipelines) = pipelines(given) {
+            asked.pipelines = asked.named("pipeline_uuids", pipelines);
+        }
+        if given.has("branch_configuration") {
+            asked.branches = asked.named("branch_configuration", given.nullable_text("branch_configuration"));
+        }
+        if let Some(states) = states(given) {
+            asked.states = asked.named("build_states", states);
+        }
         if let Some(settings) = given.object("settings") {
-            asked.read_settings(&settings, given);
+            asked.read_address(&settings, given);
+            asked.read_rest(&settings, given);
         }
         asked
     }
 
-    fn read_settings(&mut self, settings: &Map<String, Value>, given: &mut Members) {
+    /// Notes that the field is named.
+    fn named<T>(&mut self, field: &str, value: T) -> T {
+        self.mask.push(field.to_owned());
+        value
+    }
+
+    fn read_address(&mut self, settings: &Map<String, Value>, given: &mut Members) {
         match settings.get("url") {
             None => {}
-            Some(Value::String(url)) => self.url = Some(url.clone()),
+            Some(Value::String(url)) => self.url = self.named("url", url.clone()),
             Some(_) => drop(given.refuse::<()>("settings.url", "must be a string")),
         }
         match settings.get("token") {
             None => {}
-            Some(Value::Null) => self.token = Some(None),
-            Some(Value::String(token)) => self.token = Some(Some(token.clone())),
+            Some(Value::Null) => self.token = self.named("token", None),
+            Some(Value::String(token)) => self.token = self.named("token", Some(token.clone())),
             Some(_) => drop(given.refuse::<()>("settings.token", "must be a string, or null for a new one")),
         }
-        self.token_mode = match settings.get("token_mode").map(Value::as_str) {
-            None => None,
-            Some(Some("token")) => Some(TokenMode::Token),
-            Some(Some("signature")) => Some(TokenMode::Signature),
-            Some(_) => given.refuse("settings.token_mode", "must be \"token\" or \"signature\""),
-        };
-        self.events = match settings.get("events") {
-            None => None,
-            Some(events) => match texts(events) {
-                Some(events) if !events.is_empty() => Some(events),
-                _ => given.refuse("settings.events", "must be an array of names of events, at least one"),
-            },
-        };
+        match settings.get("token_mode").map(Value::as_str) {
+            None => {}
+            Some(Some("token")) => self.token_mode = self.named("token_mode", TokenMode::Token),
+            Some(Some("signature")) => self.token_mode = self.named("token_mode", TokenMode::Signature),
+            Some(_) => drop(given.refuse::<()>("settings.token_mode", "must be \"token\" or \"signature\"")),
+        }
+    }
+
+    fn read_rest(&mut self, settings: &Map<String, Value>, given: &mut Members) {
+        match settings.get("events").map(texts) {
+            None => {}
+            Some(Some(events)) if !events.is_empty() => self.events = self.named("events", events),
+            Some(_) => drop(given.refuse::<()>("settings.events", "must be an array of names, at least one")),
+        }
         if settings.get("version").is_some_and(|version| !version.is_null() && version != VERSION) {
             given.refuse::<()>("settings.version", &format!("must be {VERSION:?}, which is the only one"));
         }
@@ -73,28 +155,6 @@ impl Asked {
             given.refuse::<()>("settings.tls_verify", why);
         }
     }
-
-    /// The fields that change, as the service names them.
-    pub(super) fn mask(&self) -> Vec<String> {
-        [
-            ("description", self.description.is_some()),
-            ("enabled", self.enabled.is_some()),
-            ("pipeline_uuids", self.pipelines.is_some()),
-            ("branch_configuration", self.branches.is_some()),
-            ("build_states", self.states.is_some()),
-            ("url", self.url.is_some()),
-            ("token", self.token.is_some()),
-            ("token_mode", self.token_mode.is_some()),
-            ("events", self.events.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(field, is_named)| is_named.then(|| field.to_owned()))
-        .collect()
-    }
-}
-
-fn named(given: &Members, name: &str) -> bool {
-    given.has(name)
 }
 
 /// `"webhook"` or `{"id": "webhook", …}`: there is no other.

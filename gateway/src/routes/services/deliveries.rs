@@ -7,10 +7,12 @@ use contracts::webhook::v1::{
 };
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
+use utoipa::{ToSchema, openapi::Object};
 
 use crate::{
-    cursor::{Around, Cursor},
+    cursor::{self, Around, Cursor},
+    description::{About, words},
     error::Error,
     query::parameter,
     reply,
@@ -21,23 +23,42 @@ use crate::{
 };
 
 /// A delivery.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub(crate) struct DeliveryJson {
     uuid: String,
+    #[schema(example = "build.finished")]
     event: String,
     event_uuid: String,
+    #[schema(schema_with = states)]
     state: &'static str,
+    #[schema(example = 1)]
     attempts: u32,
     created_at: String,
     next_attempt_at: Option<String>,
     last_attempt_at: Option<String>,
+    /// Null: there was no answer.
+    #[schema(example = 200)]
     response_status: Option<u32>,
+    /// What the answer began with.
+    #[schema(example = "ok")]
     response_excerpt: Option<String>,
+    /// How long the last try took.
+    #[schema(example = 87)]
     duration_ms: Option<u32>,
+    /// What was wrong with the last try.
+    #[schema(example = json!(null))]
     fault: Option<String>,
     /// What is sent; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false, example = json!({"event": "build.finished"}))]
     payload: Option<Box<RawValue>>,
+}
+
+const STATES: [DeliveryState; 3] = [DeliveryState::Pending, DeliveryState::Delivered, DeliveryState::Dead];
+
+fn states() -> Object {
+    words(STATES.into_iter().filter_map(word))
 }
 
 impl DeliveryJson {
@@ -67,6 +88,14 @@ impl DeliveryJson {
     }
 }
 
+/// [`list`], described.
+pub(crate) fn about_list() -> About {
+    let states: Vec<_> = STATES.into_iter().filter_map(word).collect();
+    let about = About::of("list_deliveries", "List what a notification service was told", "Newest first.");
+    let about = about.parameter("state", &json!({ "type": "string", "enum": states }), "Those in this state alone.");
+    cursor::describe::<DeliveryJson>(about, "A part of them, without their payloads.")
+}
+
 /// Answers a part of the deliveries, newest first.
 pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Response, Error> {
     let (organization, service) = names(path)?;
@@ -89,6 +118,11 @@ pub(crate) async fn list(rest: Rest, path: Names<(String, String)>) -> Result<Re
     Ok(cursor.reply(&metadata, &url, Around { ends, has_previous, has_next }, &items))
 }
 
+/// [`show`], described.
+pub(crate) fn about_show() -> About {
+    About::of("get_delivery", "One delivery", "").answers::<DeliveryJson>("The delivery, with its payload.")
+}
+
 /// Answers one delivery.
 pub(crate) async fn show(rest: Rest, path: Names<(String, String, String)>) -> Result<Response, Error> {
     let (organization, service, uuid) = names(path)?;
@@ -97,6 +131,12 @@ pub(crate) async fn show(rest: Rest, path: Names<(String, String, String)>) -> R
     let reply = rest.call(rest.gateway.webhooks().get_delivery(request)).await?;
     let (metadata, reply, _) = reply.into_parts();
     Ok(reply::json(StatusCode::OK, &metadata, &DeliveryJson::required(reply.delivery)?))
+}
+
+/// [`redeliver`], described.
+pub(crate) fn about_redeliver() -> About {
+    About::of("redeliver_delivery", "Make a delivery once more", "Whatever came of it. It begins anew.")
+        .accepts::<DeliveryJson>("The delivery, which waits.")
 }
 
 /// Has a delivery made once more.
@@ -112,8 +152,7 @@ pub(crate) async fn redeliver(rest: Rest, path: Names<(String, String, String)>)
 /// The state that `?state=` asks for.
 fn state(rest: &Rest) -> Result<DeliveryState, Error> {
     let Some(asked) = parameter(rest.query(), "state") else { return Ok(DeliveryState::Unspecified) };
-    let states = [DeliveryState::Pending, DeliveryState::Delivered, DeliveryState::Dead];
-    let state = states.into_iter().find(|state| word(*state) == Some(&asked));
+    let state = STATES.into_iter().find(|state| word(*state) == Some(&asked));
     state.ok_or(Error::InvalidParameter("state", "pending, delivered or dead"))
 }
 

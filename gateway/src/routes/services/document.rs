@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use contracts::webhook::v1::{NotificationService, TokenMode};
 use serde::Serialize;
+use utoipa::{ToSchema, openapi::Object};
 
 use crate::{
+    description::words,
     error::Error,
     routes::{
         form::{graphql_id, missing, rfc3339},
@@ -20,21 +22,40 @@ pub(super) const PROVIDER: &str = "webhook";
 pub(super) const VERSION: &str = "v2";
 
 /// The states of builds that can be chosen.
-const STATES: [&str; 10] =
+pub(super) const STATES: [&str; 10] =
     ["blocked", "canceled", "canceling", "failed", "failing", "not_run", "passed", "running", "scheduled", "skipped"];
 
+/// How pipelines are chosen.
+pub(super) const SCOPES: [&str; 2] = ["all", "some_projects"];
+/// How receivers know a delivery.
+pub(super) const TOKEN_MODES: [&str; 2] = ["token", "signature"];
+
 /// A notification service.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationService)]
 pub(super) struct ServiceJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(example = "Tm90aWZpY2F0aW9uU2VydmljZS0tLTAxOGYyYjVl")]
     graphql_id: String,
+    #[schema(
+        example = "https://portals.example/v2/organizations/my-organization/services/018f2b5e-0000-7000-8000-000000000000"
+    )]
     url: String,
     provider: ProviderJson,
+    #[schema(example = "Deployments")]
     description: String,
+    #[schema(example = true)]
     enabled: bool,
+    #[schema(schema_with = scopes)]
     scope: &'static str,
+    /// UUIDs of pipelines; empty where all count.
+    #[schema(example = json!([]))]
     scope_uuids: Vec<String>,
+    #[schema(example = "main release/*")]
     branch_configuration: Option<String>,
+    /// Whether it is told of builds in that state.
+    #[schema(value_type = HashMap<String, bool>, example = json!({"failed": true, "passed": true, "running": false}))]
     build_states: BTreeMap<&'static str, bool>,
     settings: SettingsJson,
     created_at: String,
@@ -42,21 +63,41 @@ pub(super) struct ServiceJson {
     created_by: UserJson,
 }
 
-#[derive(Serialize)]
+fn scopes() -> Object {
+    words(SCOPES)
+}
+
+/// What kind of receiver it is: there is only this one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationProvider)]
 struct ProviderJson {
+    #[schema(example = "webhook")]
     id: &'static str,
+    #[schema(example = "Webhook")]
     name: &'static str,
 }
 
-#[derive(Serialize)]
+/// Where, and how, it is told.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationSettings)]
 struct SettingsJson {
+    #[schema(example = "https://hooks.example.com/portals")]
     url: String,
+    #[schema(example = "v2")]
     version: &'static str,
     /// Null for callers who couldn't replace it.
+    #[schema(example = "a-token-of-sixteen-or-more")]
     token: Option<String>,
+    #[schema(schema_with = token_modes)]
     token_mode: &'static str,
+    #[schema(example = json!(["ping", "build.finished"]))]
     events: Vec<String>,
+    #[schema(example = true)]
     tls_verify: bool,
+}
+
+fn token_modes() -> Object {
+    words(TOKEN_MODES)
 }
 
 impl ServiceJson {

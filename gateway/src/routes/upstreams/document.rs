@@ -2,6 +2,7 @@
 
 use contracts::registry::v1::{SchemaSource, Upstream, UpstreamSchema};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     error::Error,
@@ -12,15 +13,20 @@ use crate::{
 };
 
 /// An upstream. The values of its headers are nowhere.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Upstream)]
 pub(super) struct UpstreamJson {
     uuid: String,
+    #[schema(example = "shop")]
     slug: String,
+    #[schema(example = "https://shop.example/graphql")]
     url: String,
     header_names: Vec<String>,
     schema: SchemaJson,
+    #[schema(example = 30000)]
     timeout_ms: Option<u32>,
     /// How many portals are on it.
+    #[schema(example = 3)]
     portals: u32,
     /// How many of those have operations that can't run.
     broken_portals: u32,
@@ -29,20 +35,33 @@ pub(super) struct UpstreamJson {
     created_by: UserJson,
 }
 
-#[derive(Serialize)]
+/// Where a schema comes from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpstreamSchemaSource)]
+#[serde(rename_all = "lowercase")]
+enum SourceJson {
+    Introspection,
+    Sdl,
+}
+
+/// What is known of an upstream's schema.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpstreamSchema)]
 struct SchemaJson {
-    source: &'static str,
+    source: SourceJson,
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     digest: Option<String>,
     changed_at: Option<String>,
     checked_at: Option<String>,
+    /// Why it couldn't be had when it was last asked for.
     fault: Option<String>,
 }
 
 impl UpstreamJson {
     pub(super) fn of(upstream: Upstream) -> Result<Self, Error> {
         let source = match upstream.schema_source() {
-            SchemaSource::Sdl => "sdl",
-            SchemaSource::Introspection | SchemaSource::Unspecified => "introspection",
+            SchemaSource::Sdl => SourceJson::Sdl,
+            SchemaSource::Introspection | SchemaSource::Unspecified => SourceJson::Introspection,
         };
         let UpstreamSchema { digest, changed_at, checked_at, fault } = upstream.schema.unwrap_or_default();
         let some = |text: String| (!text.is_empty()).then_some(text);
@@ -73,7 +92,8 @@ impl UpstreamJson {
 }
 
 /// An upstream that was asked for its schema.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefreshedUpstream)]
 pub(super) struct RefreshedJson {
     #[serde(flatten)]
     upstream: UpstreamJson,

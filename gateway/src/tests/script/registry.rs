@@ -79,14 +79,14 @@ impl RegistryService for Script {
     }
 
     async fn get_portal(&self, request: Request<GetPortalRequest>) -> Result<Response<GetPortalResponse>, Status> {
-        self.answer(request, |_| GetPortalResponse { portal: Some(portal()) }).await
+        self.answer(request, |plan| GetPortalResponse { portal: Some(planned(plan)) }).await
     }
 
     async fn list_portals(
         &self,
         request: Request<ListPortalsRequest>,
     ) -> Result<Response<ListPortalsResponse>, Status> {
-        self.answer(request, |plan| ListPortalsResponse { portals: vec![portal()], total: plan.total }).await
+        self.answer(request, |plan| ListPortalsResponse { portals: vec![planned(plan)], total: plan.total }).await
     }
 
     async fn update_portal(
@@ -242,3 +242,6 @@ fn hostile_portal() -> Portal {
 }
 
 const SETTINGS: OrganizationSettings = OrganizationSettings { portal_requests_per_minute: Some(60) };
+fn planned(plan: &Plan) -> Portal {
+    if plan.operations.is_empty() { portal() } else { Portal { operations: plan.operations.clone(), ..portal() } }
+}

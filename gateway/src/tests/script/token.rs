@@ -4,9 +4,9 @@ use contracts::token::v1::{
     CreateCodeRequest, CreateCodeResponse, ExchangeCodeRequest, ExchangeCodeResponse, ExchangeSecretRequest,
     ExchangeSecretResponse, GetAuthenticatedUserRequest, GetAuthenticatedUserResponse, IssueServiceTokenRequest,
     IssueServiceTokenResponse, ListOutboxEventsRequest, ListOutboxEventsResponse, RemoveOutboxEventsRequest,
-    RemoveOutboxEventsResponse, ReportUsesRequest, ReportUsesResponse, RevokePortalRequest, RevokePortalResponse,
-    VerifyApiTokenRequest, VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse,
-    WatchRevocationsRequest, WatchRevocationsResponse, token_service_server::TokenService,
+    RemoveOutboxEventsResponse, ReportLeakRequest, ReportLeakResponse, ReportUsesRequest, ReportUsesResponse,
+    RevokePortalRequest, RevokePortalResponse, VerifyApiTokenRequest, VerifyApiTokenResponse, VerifyPortalTokenRequest,
+    VerifyPortalTokenResponse, WatchRevocationsRequest, WatchRevocationsResponse, token_service_server::TokenService,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -50,6 +50,11 @@ impl TokenService for Script {
     ) -> Result<Response<ExchangeCodeResponse>, Status> {
         let reply = ExchangeCodeResponse { token: "fresh".into(), expires_at: Some(at(0)) };
         self.answer(request, |_| reply).await
+    }
+
+    async fn report_leak(&self, request: Request<ReportLeakRequest>) -> Result<Response<ReportLeakResponse>, Status> {
+        let known = request.get_ref().credential.starts_with("bk");
+        self.answer(request, |_| ReportLeakResponse { known, revoked: known }).await
     }
 
     async fn verify_portal_token(

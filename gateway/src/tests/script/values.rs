@@ -48,6 +48,7 @@ pub(super) fn portal() -> Portal {
             variables,
             errors: Vec::new(),
             result_schema_json: None,
+            variables_schema_json: None,
         }],
         warnings: vec![Warning { message: "unused".into(), line: 2, column: 5 }],
         ..Portal::default()

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select, SelectTwoRequired, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select, SelectTwoRequired};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,6 +12,7 @@ use super::{
         team,
         team_member::{ActiveModel, Column, Entity},
     },
+    one::One,
     taken, teams,
     trail::{Entry, Thing},
 };
@@ -84,13 +83,8 @@ impl Store {
         by: Option<&Person>,
     ) -> Result<Membership, Error> {
         let transaction = self.database.begin().await?;
-        let rows = Entity::update_many()
-            .col_expr(Column::Role, Expr::value(role.word()))
-            .filter(Column::Uuid.eq(uuid))
-            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
-            .exec_with_returning(&transaction)
-            .await?;
-        let row = Membership::from(rows.into_iter().next().ok_or(Error::NoTeamMember)?);
+        let row = one(scope, uuid).update::<Entity>(&transaction, (Column::Role, role.word())).await?;
+        let row = Membership::from(row.ok_or(Error::NoTeamMember)?);
         self.record(&transaction, entry("TEAM_MEMBER_UPDATED", &row, by)).await?;
         transaction.commit().await?;
         Ok(row)
@@ -104,16 +98,16 @@ impl Store {
         by: Option<&Person>,
     ) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
-        let rows = Entity::delete_many()
-            .filter(Column::Uuid.eq(uuid))
-            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
-            .exec_with_returning(&transaction)
-            .await?;
-        let row = Membership::from(rows.into_iter().next().ok_or(Error::NoTeamMember)?);
+        let row = one(scope, uuid).delete::<Entity>(&transaction).await?;
+        let row = Membership::from(row.ok_or(Error::NoTeamMember)?);
         self.record(&transaction, entry("TEAM_MEMBER_DELETED", &row, by)).await?;
         transaction.commit().await?;
         Ok(())
     }
+}
+
+fn one(scope: &[Uuid], uuid: Uuid) -> One<'_, Column> {
+    One { columns: (Column::Uuid, Column::OrganizationUuid), scope, uuid }
 }
 
 fn entry<'a>(kind: &'static str, row: &'a Membership, by: Option<&'a Person>) -> Entry<'a> {

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait, Select, SelectTwoRequired,
-    sea_query::{Expr, SelectStatement},
+    QuerySelect, QueryTrait, RelationTrait, Select, SelectTwoRequired, sea_query::SelectStatement,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -16,6 +15,7 @@ use super::{
         pipeline, team,
         team_pipeline::{ActiveModel, Column, Entity, Model, Relation},
     },
+    one::One,
     order, taken, teams, together,
     trail::{Entry, Thing},
 };
@@ -146,13 +146,8 @@ impl Store {
         by: Option<&Person>,
     ) -> Result<Assignment, Error> {
         let transaction = self.database.begin().await?;
-        let rows = Entity::update_many()
-            .col_expr(Column::AccessLevel, Expr::value(access.word()))
-            .filter(Column::Uuid.eq(uuid))
-            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
-            .exec_with_returning(&transaction)
-            .await?;
-        let row = Assignment::from(rows.into_iter().next().ok_or(Error::NoTeamPipeline)?);
+        let row = one(scope, uuid).update::<Entity>(&transaction, (Column::AccessLevel, access.word())).await?;
+        let row = Assignment::from(row.ok_or(Error::NoTeamPipeline)?);
         self.record(&transaction, entry("TEAM_PIPELINE_UPDATED", &row, by)).await?;
         transaction.commit().await?;
         Ok(row)
@@ -166,12 +161,8 @@ impl Store {
         by: Option<&Person>,
     ) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
-        let rows = Entity::delete_many()
-            .filter(Column::Uuid.eq(uuid))
-            .filter(Column::OrganizationUuid.is_in(scope.iter().copied()))
-            .exec_with_returning(&transaction)
-            .await?;
-        let row = Assignment::from(rows.into_iter().next().ok_or(Error::NoTeamPipeline)?);
+        let row = one(scope, uuid).delete::<Entity>(&transaction).await?;
+        let row = Assignment::from(row.ok_or(Error::NoTeamPipeline)?);
         self.record(&transaction, entry("TEAM_PIPELINE_DELETED", &row, by)).await?;
         transaction.commit().await?;
         Ok(())
@@ -185,6 +176,10 @@ pub(super) fn held_by(team: &Selector<Uuid>) -> Condition {
     let uuid = pipeline::Column::Uuid;
     let within = if team.negated { uuid.not_in_subquery(pipelines) } else { uuid.in_subquery(pipelines) };
     Condition::all().add(within)
+}
+
+fn one(scope: &[Uuid], uuid: Uuid) -> One<'_, Column> {
+    One { columns: (Column::Uuid, Column::OrganizationUuid), scope, uuid }
 }
 
 fn entry<'a>(kind: &'static str, row: &'a Assignment, by: Option<&'a Person>) -> Entry<'a> {

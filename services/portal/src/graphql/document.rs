@@ -273,8 +273,8 @@ impl<'a> Reached<'a> {
     }
 }
 
-/// A constant of the document as JSON.
-fn to_json(literal: &Literal) -> Value {
+/// A constant as JSON.
+pub(super) fn to_json(literal: &Literal) -> Value {
     match literal {
         Literal::Null | Literal::Variable(_) => Value::Null,
         Literal::Enum(name) => Value::String(name.to_string()),

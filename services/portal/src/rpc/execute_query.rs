@@ -29,7 +29,7 @@ pub(super) async fn handle(
     let Target::BuiltIn { api, .. } = &**service.targets.built_in() else {
         return Err(Error::Garbled("the built-in API"));
     };
-    let origin = Origin::of(&caller, Some(identity.token)).known_as("GRAPHQL");
+    let origin = Origin::of(&caller, Some(identity.token));
     let run = api.query(&query, operation_name.as_deref(), variables, (viewer, origin));
     let Answer { json, executed, requested_complexity, actual_complexity } = service.within_time(run).await?;
     notes.insert("ratelimit-complexity-requested", requested_complexity.into());

@@ -66,7 +66,7 @@ pub(super) fn open(service: &Parts, of: &NotificationService, sealed: &Sealed) -
     })
 }
 
-/// A notification service as this caller may see it: with its token only if they could replace it (ADR 26), and if it can be
+/// A notification service as this caller may see it: with its token only if they could replace it (ADR 23), and if it can be
 /// read.
 pub(super) fn show(service: &Parts, authority: &Authority, (found, sealed): (NotificationService, Sealed)) -> Wire {
     let token = if authority.may_see_tokens() { open(service, &found, &sealed).ok() } else { None };

@@ -28,7 +28,7 @@ pub(super) async fn handle(
     let request = request.into_inner();
     let authority = service.authorize(caller, &request.organization, CHANGE_SERVICE, notes).await?;
     let (before, sealed) = find(service, &authority, &request.uuid).await?;
-    let Change { mut after, token: given } = Change::read(service, request, &before)?;
+    let Change { mut after, token: given } = Change::read(service, &request, &before)?;
     let changed = changed_fields(&before, &after, given.is_some());
     if changed.is_empty() {
         let token = open(service, &before, &sealed)?;
@@ -58,7 +58,7 @@ struct Change {
 impl Change {
     fn read(
         service: &Parts,
-        request: UpdateNotificationServiceRequest,
+        request: &UpdateNotificationServiceRequest,
         before: &NotificationService,
     ) -> Result<Self, Error> {
         let mode = token_mode(request.token_mode());

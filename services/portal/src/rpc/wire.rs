@@ -13,7 +13,7 @@ use crate::{
         version::Version,
     },
     error::Error,
-    graphql::{Document, Finding, Kind, Operation, Schema, Variable, shape},
+    graphql::{Document, Finding, Kind, Operation, Schema, Variable, shape, variables},
     service::Parts,
     store::Counts,
     upstream::target::Target,
@@ -34,7 +34,12 @@ impl Parts {
         portal: Portal,
     ) -> Result<wire::Portal, Error> {
         let target = self.target(portal.upstream).await?.ok_or(Error::NoPortal)?;
-        Ok(self.wire(organization, portal, &target, None))
+        Ok(self.outline(organization, portal, &target))
+    }
+
+    /// The same where it is known where it runs.
+    pub(super) fn outline(&self, organization: &Organization, portal: Portal, target: &Target) -> wire::Portal {
+        self.wire(organization, portal, target, None)
     }
 
     /// A portal as it is stored, with its document's operations and warnings.
@@ -142,12 +147,14 @@ fn operation(operation: &Operation, shapes: Option<&Schema>) -> wire::Operation 
         Kind::Mutation => OperationKind::Mutation,
     };
     let ready = operation.ready.as_ref();
+    let described = ready.ok().zip(shapes);
     wire::Operation {
         name: operation.name.clone(),
         kind: kind.into(),
         variables: operation.variables.iter().map(variable).collect(),
         errors: ready.err().into_iter().flatten().cloned().map(warning).collect(),
-        result_schema_json: ready.ok().zip(shapes).and_then(|(ready, schema)| shape(&ready.text, schema)),
+        result_schema_json: described.and_then(|(ready, schema)| shape(&ready.text, schema)),
+        variables_schema_json: described.map(|(_, schema)| variables(operation, schema)),
     }
 }
 

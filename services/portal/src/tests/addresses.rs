@@ -56,8 +56,10 @@ async fn a_portal_is_described_by_its_id_until_it_is_removed() {
         };
         let described = describe(&portal.uuid).await.unwrap();
         assert_eq!(described.organization.unwrap().slug, "acme");
-        // Who decides whether to let it run needn't be told what it answers.
-        portal.operations.iter_mut().for_each(|operation| operation.result_schema_json = None);
+        // Who decides whether to let it run needn't be told what it takes and answers.
+        for operation in &mut portal.operations {
+            (operation.result_schema_json, operation.variables_schema_json) = (None, None);
+        }
         assert_eq!(described.portal.unwrap(), portal);
         for unknown in [Uuid::nil().to_string(), "x".into()] {
             assert_eq!(describe(&unknown).await.unwrap_err(), "not_found");

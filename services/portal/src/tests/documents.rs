@@ -84,7 +84,7 @@ fn shape(portal: &Portal) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn what_an_operation_answers_is_described_but_not_in_lists() {
+async fn what_an_operation_takes_and_answers_is_described_and_in_lists_when_asked_for() {
     everywhere(async |world| {
         let made = create(&world).await;
         let shape_of = shape(&made).unwrap();
@@ -92,10 +92,17 @@ async fn what_an_operation_answers_is_described_but_not_in_lists() {
         let (organization, portal) = ("acme".to_owned(), "hello".to_owned());
         let one = world.request(GetPortalRequest { organization: organization.clone(), portal });
         let one = world.registry().get_portal(one).await.unwrap().into_inner().portal.unwrap();
-        assert_eq!(shape(&one), Some(shape_of));
-        let list = world.request(ListPortalsRequest { organization, page: 1, per_page: 1 });
-        let list = world.registry().list_portals(list).await.unwrap().into_inner();
-        assert_eq!(shape(&list.portals[0]), None);
+        assert_eq!(shape(&one).as_ref(), Some(&shape_of));
+        let list = |with_schemas| {
+            let organization = organization.clone();
+            world.request(ListPortalsRequest { organization, page: 1, per_page: 1, with_schemas })
+        };
+        let plain = world.registry().list_portals(list(false)).await.unwrap().into_inner();
+        assert_eq!((shape(&plain.portals[0]), &plain.portals[0].operations[0].variables_schema_json), (None, &None));
+        let whole = world.registry().list_portals(list(true)).await.unwrap().into_inner();
+        assert_eq!(shape(&whole.portals[0]), shape(&one));
+        let variables = whole.portals[0].operations[0].variables_schema_json.clone().unwrap();
+        assert!(variables.contains(r#""type":"object""#), "{variables}");
         let two = update(&world, "query { a: hello(name: \"x\") }").await;
         assert!(shape(&two).unwrap()["properties"]["a"].is_object());
         assert!(shape(&restore(&world, 1).await.unwrap()).is_some());

@@ -44,7 +44,7 @@ async fn reasons(world: &World) -> [Result<(), String>; 6] {
     let reason = |status: tonic::Status| Refusal::of(&status).reason;
     let mut registry = world.registry();
     let see = registry.get_portal(world.request(GetPortalRequest { organization: organization.clone(), portal })).await;
-    let list = ListPortalsRequest { organization: organization.clone(), page: 1, per_page: 1 };
+    let list = ListPortalsRequest { organization: organization.clone(), page: 1, per_page: 1, with_schemas: false };
     let list = registry.list_portals(world.request(list)).await;
     let shown = registry.get_organization(world.request(GetOrganizationRequest { organization })).await;
     [

@@ -12,10 +12,10 @@ use contracts::token::v1::{
     CreateCodeRequest, CreateCodeResponse, ExchangeCodeRequest, ExchangeCodeResponse, ExchangeSecretRequest,
     ExchangeSecretResponse, GetAuthenticatedUserRequest, GetAuthenticatedUserResponse, IssueServiceTokenRequest,
     IssueServiceTokenResponse, ListOutboxEventsRequest, ListOutboxEventsResponse, Membership, OutboxEvent,
-    PortalTokenKind, RemoveOutboxEventsRequest, RemoveOutboxEventsResponse, ReportUsesRequest, ReportUsesResponse,
-    RevokePortalRequest, RevokePortalResponse, Role, TokenUse, User as WireUser, VerifyApiTokenRequest,
-    VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse, WatchRevocationsRequest,
-    WatchRevocationsResponse,
+    PortalTokenKind, RemoveOutboxEventsRequest, RemoveOutboxEventsResponse, ReportLeakRequest, ReportLeakResponse,
+    ReportUsesRequest, ReportUsesResponse, RevokePortalRequest, RevokePortalResponse, Role, TokenUse, User as WireUser,
+    VerifyApiTokenRequest, VerifyApiTokenResponse, VerifyPortalTokenRequest, VerifyPortalTokenResponse,
+    WatchRevocationsRequest, WatchRevocationsResponse,
     token_service_server::{TokenService, TokenServiceServer},
 };
 use kit::{
@@ -199,14 +199,13 @@ impl Tokens {
 #[derive(Clone)]
 struct Scripted(Arc<Tokens>);
 
+type Answer<T> = Result<Response<T>, Status>;
+
 #[tonic::async_trait]
 impl TokenService for Scripted {
     type WatchRevocationsStream = ReceiverStream<Result<WatchRevocationsResponse, Status>>;
 
-    async fn verify_portal_token(
-        &self,
-        _: Request<VerifyPortalTokenRequest>,
-    ) -> Result<Response<VerifyPortalTokenResponse>, Status> {
+    async fn verify_portal_token(&self, _: Request<VerifyPortalTokenRequest>) -> Answer<VerifyPortalTokenResponse> {
         self.0.verified.fetch_add(1, Ordering::SeqCst);
         self.0.behave().await?;
         tokio::task::yield_now().await;
@@ -235,6 +234,10 @@ impl TokenService for Scripted {
             memberships: role.map(|role| Membership { organization_uuid, role: role.into() }).into_iter().collect(),
             organization_rate: None,
         }))
+    }
+
+    async fn report_leak(&self, _: Request<ReportLeakRequest>) -> Result<Response<ReportLeakResponse>, Status> {
+        Err(unasked())
     }
 
     async fn get_authenticated_user(
@@ -278,10 +281,7 @@ impl TokenService for Scripted {
         Ok(Response::new(RevokePortalResponse { revoked_tokens: 1 }))
     }
 
-    async fn exchange_secret(
-        &self,
-        _: Request<ExchangeSecretRequest>,
-    ) -> Result<Response<ExchangeSecretResponse>, Status> {
+    async fn exchange_secret(&self, _: Request<ExchangeSecretRequest>) -> Answer<ExchangeSecretResponse> {
         Err(unasked())
     }
 

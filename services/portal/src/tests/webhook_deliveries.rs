@@ -82,10 +82,10 @@ pub(super) async fn come_to(
         }
     };
     let waited = tokio::time::timeout(Duration::from_secs(20), wait).await;
-    match waited {
-        Ok(found) => found,
-        Err(_) => panic!("not {many} {state:?}: {:#?}", deliveries(world, of, DeliveryState::Unspecified).await),
-    }
+    let Ok(found) = waited else {
+        panic!("not {many} {state:?}: {:#?}", deliveries(world, of, DeliveryState::Unspecified).await)
+    };
+    found
 }
 
 /// Waits until a delivery was tried that often and waits for the next try.

@@ -41,6 +41,7 @@ pub(super) fn client(world: &World) -> WebhookServiceClient<Peer> {
     WebhookServiceClient::new(world.peer())
 }
 
+#[expect(clippy::result_large_err, reason = "tonic chooses the size of a status")]
 fn read<T>(reply: Result<Response<T>, Status>) -> Result<T, Refusal> {
     reply.map(Response::into_inner).map_err(|status| Refusal::of(&status))
 }

@@ -33,8 +33,8 @@ impl Service {
     /// Begins to try what is due, as far as there is room, and says how much that is.
     pub(crate) async fn dispatch(&self, tasks: &Tasks) -> Result<usize, Error> {
         let Self(parts) = self;
-        let (taken, full) = parts.desk.taken();
-        let (mut room, mut begun) = (u64::from(parts.config.webhooks.in_flight).saturating_sub(taken), 0);
+        let (busy, full) = parts.desk.taken();
+        let (mut room, mut begun) = (u64::from(parts.config.webhooks.in_flight).saturating_sub(busy), 0);
         let now = parts.ambient.now();
         let until = now + TimeDelta::from_std(parts.config.webhooks.timeout + MARGIN).unwrap_or(TimeDelta::MAX);
         for id in parts.store.list_services_due(now, &full, room).await? {

@@ -30,6 +30,15 @@ pub(crate) struct Named {
     restricts_creation: bool,
 }
 
+/// Whether a list of addresses counts that shuts out whoever sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lockout {
+    /// It is meant.
+    Meant,
+    /// It isn't; this is where they are, if that is known.
+    Refused(Option<IpAddr>),
+}
+
 impl Named {
     /// The list of addresses alone.
     pub(crate) fn allowed_ip_addresses() -> Self {
@@ -53,24 +62,27 @@ impl Named {
 }
 
 impl ApiSettings {
-    /// What of these settings can't be. `caller`: where a new list must admit, unless whoever asks wants to be locked out.
-    pub(crate) fn check(&self, named: Named, caller: Option<Option<IpAddr>>) -> Vec<Violation> {
+    /// What of these settings can't be.
+    pub(crate) fn check(&self, named: Named, lockout: Lockout) -> Vec<Violation> {
         let mut faults = Vec::new();
         if named.inactivity_days && self.inactivity_days.is_some_and(|days| !INACTIVITY_DAYS.contains(&days)) {
             faults.push(Violation::new(DAYS, "must be one of 30, 60, 90, 180 and 365, or left out"));
         }
         if named.allowed_ip_addresses {
-            faults.extend(self.fault_of_list(caller));
+            faults.extend(self.fault_of_list(lockout));
         }
         faults
     }
 
-    fn fault_of_list(&self, caller: Option<Option<IpAddr>>) -> Option<Violation> {
+    fn fault_of_list(&self, lockout: Lockout) -> Option<Violation> {
         let list = self.allowed_ip_addresses.as_deref();
         if let Err(fault) = Networks::parse(list.unwrap_or_default()) {
             return Some(Violation::new(LIST, format!("can't be used: {fault}")));
         }
-        let address = caller.filter(|address| !admits(list, *address))?;
+        let Lockout::Refused(address) = lockout else { return None };
+        if admits(list, address) {
+            return None;
+        }
         let address = address.map_or_else(|| "an address that isn't known".to_owned(), |address| address.to_string());
         let why = format!(
             "would lock you out: you are asking from {address}. If that is meant, send allow_lockout: true with it"
@@ -121,20 +133,20 @@ mod tests {
 
     #[test]
     fn a_list_that_shuts_the_caller_out_is_refused_unless_that_is_meant() {
-        let here: Option<IpAddr> = "192.0.2.1".parse().ok();
-        for (list, caller, is_fine) in [
-            ("192.0.2.0/24", Some(here), true),
-            ("  ", Some(here), true),
-            ("198.51.100.0/24", Some(here), false),
-            ("198.51.100.0/24", Some(None), false),
-            ("198.51.100.0/24", None, true),
-            ("192.0.2.1/24", None, false),
-            (&"192.0.2.1 ".repeat(25), Some(here), false),
+        let here = Lockout::Refused("192.0.2.1".parse().ok());
+        for (list, lockout, is_fine) in [
+            ("192.0.2.0/24", here, true),
+            ("  ", here, true),
+            ("198.51.100.0/24", here, false),
+            ("198.51.100.0/24", Lockout::Refused(None), false),
+            ("198.51.100.0/24", Lockout::Meant, true),
+            ("192.0.2.1/24", Lockout::Meant, false),
+            (&"192.0.2.1 ".repeat(25), here, false),
         ] {
-            let faults = listing(list).check(all(), caller);
-            assert_eq!(faults.is_empty(), is_fine, "{list} {caller:?} {faults:?}");
+            let faults = listing(list).check(all(), lockout);
+            assert_eq!(faults.is_empty(), is_fine, "{list} {lockout:?} {faults:?}");
             assert!(faults.iter().all(|fault| fault.field == LIST));
-            assert!(listing(list).check(only(DAYS), caller).is_empty(), "what isn't named isn't looked at");
+            assert!(listing(list).check(only(DAYS), lockout).is_empty(), "what isn't named isn't looked at");
         }
     }
 

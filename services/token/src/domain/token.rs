@@ -93,7 +93,7 @@ impl ApiToken {
     }
 
     /// The same from `address`: organizations whose list of addresses doesn't admit it are out of reach.
-    pub(crate) fn from_address(mut self, lists: &[(Uuid, String)], address: Option<IpAddr>) -> Self {
+    pub(crate) fn seen_from(mut self, lists: &[(Uuid, String)], address: Option<IpAddr>) -> Self {
         let shut = lists.iter().filter(|(_, list)| !admits(Some(list), address)).map(|(organization, _)| *organization);
         self.closed = shut.collect();
         self.memberships.retain(|own| !self.closed.contains(&own.organization));

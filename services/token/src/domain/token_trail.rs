@@ -35,9 +35,8 @@ pub(crate) fn token_created(token: &NewPortalToken, context: Value) -> Event {
 impl Trail {
     /// A token ends before its time.
     pub(crate) fn portal_token_deleted(&self, token: &PortalToken) -> Event {
-        let subject = Subject { kind: "portal_token", uuid: token.uuid, name: token.description.clone() };
         let data = of_secret(json!({ "portal_uuid": token.portal }), token.secret);
-        self.event("PORTAL_TOKEN_DELETED", token.organization, subject, data)
+        self.event("PORTAL_TOKEN_DELETED", token.organization, token_subject(token), data)
     }
 
     pub(crate) fn secret_created(&self, secret: &Secret) -> Event {
@@ -53,7 +52,11 @@ impl Trail {
     }
 }
 
-fn secret_subject(secret: &Secret) -> Subject {
+pub(super) fn token_subject(token: &PortalToken) -> Subject {
+    Subject { kind: "portal_token", uuid: token.uuid, name: token.description.clone() }
+}
+
+pub(super) fn secret_subject(secret: &Secret) -> Subject {
     Subject { kind: "portal_secret", uuid: secret.uuid, name: secret.description.clone() }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Whose trail it is when it is no organization's.
-const INSTALLATION: Uuid = Uuid::nil();
+pub(super) const INSTALLATION: Uuid = Uuid::nil();
 
 /// In whose trails it stands what happened to something that reaches these organizations.
 pub(crate) fn trails(organizations: &[Uuid]) -> &[Uuid] {
@@ -108,6 +108,8 @@ pub(crate) enum Why {
     Asked,
     /// It wasn't used for longer than an organization allows.
     Inactive,
+    /// It was found in public.
+    Leaked,
     /// Its user left the organization, or is no more.
     UserLeft,
 }
@@ -117,6 +119,7 @@ impl Why {
         match self {
             Self::Asked => "asked",
             Self::Inactive => "inactive",
+            Self::Leaked => "leaked",
             Self::UserLeft => "user_left",
         }
     }
@@ -130,6 +133,6 @@ fn user_subject(user: &User) -> Subject {
     Subject { kind: "user", uuid: user.uuid, name: user.name.clone() }
 }
 
-fn token_subject(token: &ListedApiToken) -> Subject {
+pub(super) fn token_subject(token: &ListedApiToken) -> Subject {
     Subject { kind: "api_access_token", uuid: token.uuid, name: token.terms.description.clone() }
 }

@@ -19,7 +19,7 @@ pub(super) async fn handle(
     let removal = SecretRemoval { organization, portal: owner.portal, secret, keep_tokens, at };
     let whole = service.clone();
     let remove = async move {
-        let done = whole.0.store.delete_secret(removal, &owner.authority.trail()).await?;
+        let done = whole.0.store.delete_secret(removal, None, &owner.authority.trail()).await?;
         whole.0.exchanges.forget(secret);
         Ok(done)
     };

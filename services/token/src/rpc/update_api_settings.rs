@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Service,
-    domain::api_settings::{ApiSettings, Named},
+    domain::api_settings::{ApiSettings, Lockout, Named},
 };
 
 pub(super) async fn handle(
@@ -24,7 +24,8 @@ pub(super) async fn handle(
     let authority = service.authorize(caller, organization, &ADMINISTER, notes).await?;
     let named = Named::read(update_mask.as_ref().map(|mask| mask.paths.as_slice())).map_err(refused)?;
     let settings = read(settings);
-    let faults = settings.check(named, (!allow_lockout).then_some(authority.caller.client_ip));
+    let lockout = if allow_lockout { Lockout::Meant } else { Lockout::Refused(authority.caller.client_ip) };
+    let faults = settings.check(named, lockout);
     if !faults.is_empty() {
         return Err(Error::Validation(faults));
     }

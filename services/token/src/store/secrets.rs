@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     domain::{
+        leak::Leak,
         notices,
         page::Page,
         secret::{Found, MOST_SECRETS, Secret, stand_in},
@@ -96,8 +97,13 @@ impl Store {
     }
 
     /// Removes a secret, and revokes the live tokens that were made of it unless they are kept. Many tokens take many
-    /// transactions; the last one removes the secret.
-    pub(crate) async fn delete_secret(&self, removal: SecretRemoval, trail: &Trail) -> Result<SecretRemoved, Error> {
+    /// transactions; the last one removes the secret. `leak` says that it goes because it was found in public.
+    pub(crate) async fn delete_secret(
+        &self,
+        removal: SecretRemoval,
+        leak: Option<&Leak>,
+        trail: &Trail,
+    ) -> Result<SecretRemoved, Error> {
         let (own, mut done) = (tokens_of(removal.secret), SecretRemoved { tokens: 0, sequence: None });
         loop {
             let transaction = self.database.begin().await?;
@@ -113,8 +119,9 @@ impl Store {
             // With the last tokens: who removes it again after a break finds it, and ends what is left.
             if is_last {
                 Entity::delete_by_id(secret.uuid).exec(&transaction).await?;
-                let event = trail.secret_deleted(&secret, removal.keep_tokens);
-                audit::record(&transaction, &self.ambient, event).await?;
+                let leaked = leak.map(|leak| trail.secret_leaked(&secret, leak));
+                let events = leaked.into_iter().chain([trail.secret_deleted(&secret, removal.keep_tokens)]);
+                self.record(&transaction, events).await?;
                 self.tell(&transaction, [trail.tell_secret_deleted(&secret)]).await?;
             }
             if !removal.keep_tokens {

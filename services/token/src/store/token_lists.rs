@@ -115,7 +115,8 @@ fn which(portal: Uuid, list: TokenList, now: Instant) -> Condition {
         .add_option((list == TokenList::Live).then(|| endings::unexpired(now)))
 }
 
-async fn end(transaction: &DatabaseTransaction, which: Condition, at: Instant) -> Result<u64, DbErr> {
+/// Ends those of which `which` is true, and answers how many weren't ended yet.
+pub(super) async fn end(transaction: &DatabaseTransaction, which: Condition, at: Instant) -> Result<u64, DbErr> {
     let update = Entity::update_many().col_expr(Column::RevokedAt, Expr::value(at));
     let unrevoked = Column::RevokedAt.is_null();
     Ok(update.filter(which).filter(unrevoked).exec(transaction).await?.rows_affected)

@@ -145,7 +145,7 @@ async fn a_restricting_organization_lets_administrators_alone_have_tokens_made()
         let row = audit_of(world, "ORGANIZATION_API_SETTINGS_UPDATED", &ORGANIZATION.to_string()).await;
         assert_eq!(row.data, json!({"restrict_user_api_token_creation": [false, true]}));
         let create = async |wanted: CreateApiTokenRequest| {
-            operator(world).create_api_token(from_service(wanted, None)).await.map(|reply| reply.into_inner())
+            operator(world).create_api_token(from_service(wanted, None)).await.map(tonic::Response::into_inner)
         };
         let named = CreateApiTokenRequest { organization_uuids: vec![ORGANIZATION.to_string()], ..wanted(&bob.email) };
         for refused in [create(wanted(&bob.email)).await, create(named.clone()).await] {

@@ -75,9 +75,9 @@ async fn ephemeral_tokens_are_not_told_of() {
 #[tokio::test]
 async fn user_tokens_are_told_of() {
     everywhere_with(unlimited(), async |world| {
-        world.issued(PORTAL).await;
-        told(world).await;
         let code = world.code().await;
+        // The portal was made known by a service token.
+        told(world).await;
         let ada = world.signed_in(ADA).await;
         world.decide(&ada, &code.code, true).await.unwrap();
         world.exchange(&code).await.unwrap();
@@ -98,8 +98,7 @@ async fn only_services_read_and_remove_events() {
         assert_eq!([refusal(read).reason, refusal(removed).reason], ["service_key_required"; 2]);
         for uuids in [vec!["x".to_owned()], vec![Uuid::nil().to_string(); 1_001]] {
             let request = from_service(RemoveOutboxEventsRequest { uuids }, None);
-            let refused = world.client().remove_outbox_events(request).await;
-            assert_eq!(refusal(refused).reason, "invalid_request");
+            assert_eq!(refusal(world.client().remove_outbox_events(request).await).reason, "invalid_request");
         }
         assert_eq!(events(world).await.len(), 1);
     })

@@ -1,3 +1,4 @@
+mod described;
 mod generate;
 mod hostile;
 mod reference;
