@@ -7,9 +7,9 @@ use kit::grpc::{MOST_REQUEST_BYTES, Refusal};
 use reqwest::Method;
 use serde_json::{Value, json};
 use suite::{
-    Answer, Browser, Installation, Portal, python,
+    Answer, Browser, Installation, Portal, python, raw,
     rpc::{self, Rpc, call, delimited},
-    unique,
+    unique, wait,
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -299,6 +299,12 @@ async fn a_deadline_ends_the_call_and_its_work() {
     let late = ExecutionServiceClient::new(channel).execute_portal(request).await.expect_err("it ran");
     assert!([Code::DeadlineExceeded, Code::Cancelled].contains(&late.code()), "{late:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "it waited for the lock: {:?}", begun.elapsed());
+    // The client has its own clock: it may give up before the service does.
+    let admin = house.bootstrap().address("admin");
+    wait::need("the end of the call", Duration::from_secs(10), || {
+        let metrics = raw::exchange(admin, &raw::request("GET /metrics", &[], "")).unwrap();
+        metrics.contains("ExecutePortal\"").then_some(())
+    });
     drop(lock);
     for number in 1..=2 {
         let made = house.call(&portal, json!({})).await.data();

@@ -115,6 +115,7 @@ async fn bodies(house: &Installation, hook: &Value, slug: &str, secret: &str) {
                 assert_eq!(object("build")["url"], url);
                 let page = format!("{}/my-organization/my-pipeline", house.gateway());
                 assert_eq!((&object("pipeline")["web_url"], &payload["sender"]), (&json!(page), &Value::Null));
+                is_what_rest_shows(house, object("build"), object("pipeline")).await;
             }
             event if event.starts_with("portal.") => {
                 assert_eq!(object("portal")["slug"], slug);
@@ -124,6 +125,19 @@ async fn bodies(house: &Installation, hook: &Value, slug: &str, secret: &str) {
             _ => assert!(object("portal_secret")["last_four"].is_string(), "{payload:#}"),
         }
     }
+}
+
+/// A build that nothing has happened to since, and its pipeline.
+async fn is_what_rest_shows(house: &Installation, build: &Value, pipeline: &Value) {
+    let mut shown = house.get("/v2/organizations/my-organization/pipelines/my-pipeline/builds/1").await.expect(200);
+    let mut of = shown.as_object_mut().unwrap().remove("pipeline").unwrap();
+    assert_eq!(build, &shown);
+    // Builds aren't counted for it.
+    for count in ["scheduled_builds_count", "running_builds_count"] {
+        assert!(pipeline.get(count).is_some(), "{pipeline:#}");
+        of[count] = Value::Null;
+    }
+    assert_eq!(pipeline, &of);
 }
 
 async fn refuses_forgeries(receiver: &Sample) {

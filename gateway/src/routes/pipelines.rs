@@ -141,6 +141,7 @@ pub(crate) fn about_list() -> About {
         .parameter("name", &part, "Those whose name contains this, whatever the case.")
         .parameter("repository", &part, "Those whose repository contains this, whatever the case.")
         .lists::<PipelineJson>("A page of them.")
+        .refuses(422, &["validation_failed"])
 }
 
 /// Answers a page of an organization's pipelines.

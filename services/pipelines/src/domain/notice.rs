@@ -68,8 +68,8 @@ fn build_object(build: &Build) -> Value {
         "branch": build.content.branch,
         "env": env,
         "source": "api",
-        "creator": build.created_by.as_ref().map(person),
-        "author": null,
+        "creator": build.created_by.as_ref().filter(|maker| maker.uuid.is_some()).map(person),
+        "author": build.created_by.as_ref().map(|Person { name, email, .. }| json!({ "name": name, "email": email })),
         "jobs": [],
         "created_at": time(build.created_at),
         "scheduled_at": build.scheduled_at.map(time),
@@ -102,10 +102,20 @@ fn pipeline_object(pipeline: &Pipeline) -> Value {
         "cancel_running_branch_builds": content.cancel_intermediate,
         "cancel_running_branch_builds_filter": content.cancel_intermediate_filter,
         "allow_rebuilds": content.allow_rebuilds,
+        "provider": { "id": null, "webhook_url": null, "settings": null },
         "builds_url": null,
+        "badge_url": null,
         "created_at": time(pipeline.created_at),
         "created_by": pipeline.created_by.as_ref().map(person),
         "archived_at": pipeline.archived_at.map(time),
+        "env": null,
+        // Counting them would make whoever makes builds wait for each other.
+        "scheduled_builds_count": null,
+        "running_builds_count": null,
+        "scheduled_jobs_count": 0,
+        "running_jobs_count": 0,
+        "waiting_jobs_count": 0,
+        "configuration": content.steps,
         "visibility": if content.visibility == Visibility::Public { "public" } else { "private" },
     })
 }
@@ -118,6 +128,7 @@ fn person(Person { uuid, name, email }: &Person) -> Value {
         "name": name,
         "email": email,
         "avatar_url": null,
+        "created_at": null,
     })
 }
 
