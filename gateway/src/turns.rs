@@ -7,7 +7,8 @@
 //!
 //! A spent turn can be taken again only when everything that is ready by then has been polled once: given back at once, it
 //! would be there for the next suspect in the runtime's queue, and all of them would pass before whoever stands behind. While
-//! anybody else is being served it comes back later still: they have the processors to themselves, but for a little.
+//! anybody else is being served it comes back later still: they have the processors to themselves, but for a little. And
+//! while nobody is, a turn is good for a few polls in a row, because that way costs as much as what garbage is told.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     thread::available_parallelism,
@@ -39,6 +40,10 @@ use tokio_util::sync::PollSemaphore;
 /// nearly, for each turn.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// For how many polls a turn is good that came back while nobody else was being served. Whoever comes next has to stand behind
+/// that many for each turn, once.
+const IN_A_ROW: usize = 8;
+
 /// The turns of a gateway. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
@@ -47,20 +52,39 @@ pub(crate) struct Turns {
     others: Others,
 }
 
-/// Whether anybody was polled without a turn since it was last asked.
+/// Those who need no turn, and what suspects may take because nobody of them was there.
 #[derive(Clone, Debug, Default)]
-struct Others(Arc<AtomicBool>);
+struct Others(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether anybody was polled without a turn since it was last asked.
+    came: AtomicBool,
+    /// How many polls suspects may have before a turn that is spent has to go its way.
+    spare: AtomicUsize,
+}
 
 impl Others {
     fn come(&self) {
         // Everybody writes it, so nobody does twice: processors needn't pass it round.
-        if !self.0.load(Ordering::Relaxed) {
-            self.0.store(true, Ordering::Relaxed);
+        if !self.0.came.load(Ordering::Relaxed) {
+            self.0.came.store(true, Ordering::Relaxed);
         }
     }
 
     fn came(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.0.came.swap(false, Ordering::Relaxed)
+    }
+
+    fn spare(&self, polls: usize) {
+        self.0.spare.store(polls, Ordering::Relaxed);
+    }
+
+    /// Takes one of the polls that are spare, if there is any and nobody else has come since.
+    fn take(&self) -> bool {
+        let Seen { came, spare } = &*self.0;
+        let less = |polls: usize| polls.checked_sub(1);
+        !came.load(Ordering::Relaxed) && spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 }
 
@@ -96,7 +120,10 @@ async fn give_back(mut spent: UnboundedReceiver<OwnedSemaphorePermit>, others: O
     while spent.recv_many(&mut turns, usize::MAX).await > 0 {
         to_the_end_of_the_queue().await;
         if others.came() {
+            others.spare(0);
             sleep(PAUSE).await;
+        } else {
+            others.spare(turns.len() * IN_A_ROW);
         }
         turns.clear();
     }
@@ -144,7 +171,9 @@ impl Place {
         let Poll::Ready(turn) = self.turns.poll_acquire(cx) else { return Poll::Pending };
         self.stands = false;
         let polled = work.poll(cx);
-        if let Some(turn) = turn {
+        if let Some(turn) = turn
+            && !self.others.take()
+        {
             // When nobody gives turns back any more, the turn is free at once.
             let _given_back = self.spent.send(turn);
         }
