@@ -40,7 +40,13 @@ impl DataDirectory {
         close_to_others(path).map_err(|error| failed("can be read by others: use `chmod 700`", error))?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK));
         let lock = lock.map_err(|error| failed("can't be written", error))?;
-        hold(&lock).map_err(|error| failed("is in use by another process", io::Error::from(error)))?;
+        match hold(&lock) {
+            Err(Errno::WOULDBLOCK) => {
+                let path = path.display();
+                return Err(Failure::Plain(format!("the data directory {path} is in use by another process")));
+            }
+            held => held.map_err(|error| failed("can't be locked", io::Error::from(error)))?,
+        }
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
