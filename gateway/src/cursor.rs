@@ -39,21 +39,21 @@ struct PartJson<'a, T> {
     links: Links,
 }
 
-/// Where to go from a part.
+/// Where a part is, and where to go from it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CursorLinks)]
-struct Links {
+pub(crate) struct Links {
     #[serde(rename = "self")]
-    own: String,
+    pub(crate) own: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    first: Option<String>,
+    pub(crate) first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    prev: Option<String>,
+    pub(crate) prev: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// Says that parts of a list of `T`s are answered.
@@ -77,15 +77,7 @@ impl Cursor {
         if after.is_some() && before.is_some() {
             return Err(Error::InvalidParameter("before", "left out where after is given"));
         }
-        let size = match parameter(query, "per_page") {
-            None => USUAL,
-            Some(text) => {
-                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-                let size = text.parse().ok().filter(|size| digits && (1..=MOST).contains(size));
-                size.ok_or(Error::InvalidParameter("per_page", "a whole number from 1 to 100"))?
-            }
-        };
-        Ok(Self { after, before, size })
+        Ok(Self { after, before, size: size(query)? })
     }
 
     /// The part of a list at `url` (which ends with `?`, or with parameters and `&`) as an answer.
@@ -124,12 +116,21 @@ impl Cursor {
     }
 }
 
+/// Reads `per_page`.
+pub(crate) fn size(query: Option<&str>) -> Result<u32, Error> {
+    let Some(text) = parameter(query, "per_page") else { return Ok(USUAL) };
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let size = text.parse().ok().filter(|size| digits && (1..=MOST).contains(size));
+    size.ok_or(Error::InvalidParameter("per_page", "a whole number from 1 to 100"))
+}
+
 impl Links {
-    fn header(&self) -> Option<HeaderValue> {
-        let links = [("first", &self.first), ("prev", &self.prev), ("next", &self.next)];
-        let links = links.into_iter().filter_map(|(name, link)| Some(format!("<{}>; rel=\"{name}\"", link.as_ref()?)));
-        let links: Vec<_> = links.collect();
-        if links.is_empty() { None } else { links.join(", ").parse().ok() }
+    /// The same as a header (RFC 8288).
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        let Self { own, first, prev, next } = self;
+        let links = [("self", Some(own)), ("first", first.as_ref()), ("prev", prev.as_ref()), ("next", next.as_ref())];
+        let links = links.into_iter().filter_map(|(relation, url)| Some(format!("<{}>; rel=\"{relation}\"", url?)));
+        links.collect::<Vec<_>>().join(", ").parse().ok()
     }
 }
 
@@ -162,11 +163,12 @@ mod tests {
             serde_json::json!({
             "self": "http://p/l?per_page=2", "next": format!("http://p/l?after={B}&per_page=2")})
         );
-        let later = Cursor { after: Some(B.into()), ..first };
+        let later = Cursor { after: Some(B.into()), ..first.clone() };
         let links = later.links("http://p/l?state=dead&", Around { has_previous: true, has_next: false, ..around });
-        assert_eq!(links.header().unwrap(), format!(
-            "<http://p/l?state=dead&per_page=2>; rel=\"first\", <http://p/l?state=dead&before={A}&per_page=2>; rel=\"prev\"").as_str());
-        let nothing = later.links("http://p/l?", Around { ends: None, has_previous: false, has_next: false });
-        assert!(nothing.header().is_none());
+        let link = |place: &str, relation| format!("<http://p/l?state=dead&{place}per_page=2>; rel=\"{relation}\"");
+        let expected = [link(&format!("after={B}&"), "self"), link("", "first"), link(&format!("before={A}&"), "prev")];
+        assert_eq!(links.header().unwrap(), expected.join(", ").as_str());
+        let nothing = first.links("http://p/l?", Around { ends: None, has_previous: false, has_next: false });
+        assert_eq!(nothing.header().unwrap(), "<http://p/l?per_page=2>; rel=\"self\"");
     }
 }

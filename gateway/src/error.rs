@@ -24,6 +24,9 @@ pub(crate) enum Error {
     /// The route has no such method; `Allow` names those that it has.
     #[error("Method not allowed")]
     MethodNotAllowed,
+    /// HTTP/1.1 without a `Host`, with several, or with one that is no host (RFC 9112 §3.2).
+    #[error("The request must have one Host header, with a host in it")]
+    AmbiguousHost,
     /// A credential stands in the URL, where it ends up in logs and histories.
     #[error("Credentials don't belong in a URL. Please send them in the Authorization header, and replace this one")]
     CredentialInUrl,
@@ -48,9 +51,9 @@ pub(crate) enum Error {
     /// A query parameter that can't be read, and what it must be.
     #[error("The parameter {0} must be {1}")]
     InvalidParameter(&'static str, &'static str),
-    /// Members of the body that can't be accepted.
-    #[error("Validation failed: {}", sentences(.0))]
-    Invalid(Vec<Violation>),
+    /// Members of the body that can't be accepted, and how many more than those.
+    #[error("Validation failed: {}", sentences(.0, *.1))]
+    Invalid(Vec<Violation>, usize),
     /// No such thing: a sentence.
     #[error("{0}")]
     Missing(&'static str),
@@ -106,8 +109,10 @@ pub(crate) fn not_an_object(why: &NotAnObject) -> String {
     }
 }
 
-fn sentences(violations: &[Violation]) -> String {
-    violations.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("; ")
+fn sentences(violations: &[Violation], omitted: usize) -> String {
+    let sentence = |Violation { field, message, .. }: &Violation| format!("{field} {message}");
+    let sentences = violations.iter().map(sentence).collect::<Vec<_>>().join("; ");
+    if omitted == 0 { sentences } else { format!("{sentences} ({omitted} more faults aren't listed)") }
 }
 
 impl Error {
@@ -118,7 +123,8 @@ impl Error {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::CredentialInUrl
+            Self::AmbiguousHost
+            | Self::CredentialInUrl
             | Self::BodyBroken(_)
             | Self::NotAnObject(_)
             | Self::NotAQuery(_)
@@ -131,7 +137,7 @@ impl Error {
             | Self::ForeignPreflight
             | Self::InsecureSite(_)
             | Self::UnsignedReport => StatusCode::FORBIDDEN,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(..) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal, _) => {
                 StatusCode::from_u16(refusal.class.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -146,6 +152,7 @@ impl Error {
         match self {
             Self::NotFound | Self::Missing(_) => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::AmbiguousHost => "ambiguous_host",
             Self::CredentialInUrl => "credential_in_url",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
@@ -159,7 +166,7 @@ impl Error {
             Self::ForeignForm(_) => "foreign_form",
             Self::ForeignOrigin(_) | Self::ForeignPreflight => "foreign_origin",
             Self::InsecureSite(_) => "insecure_site",
-            Self::Invalid(_) => "validation_failed",
+            Self::Invalid(..) => "validation_failed",
             Self::Unauthenticated(challenge) => challenge.code(),
             Self::Refused(refusal, _) => &refusal.reason,
             Self::Overloaded => "overloaded",

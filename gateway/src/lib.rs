@@ -26,6 +26,7 @@ mod description;
 mod error;
 mod forward;
 mod gateway;
+mod host;
 mod line;
 mod members;
 mod page;

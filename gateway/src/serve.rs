@@ -25,7 +25,12 @@ use tokio::{
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::Service as _;
 
-use crate::{config::Limits, connection::Connection, gateway::Gateway, turns::Turns};
+use crate::{
+    config::Limits,
+    connection::{Connection, IDLE, Watched},
+    gateway::Gateway,
+    turns::Turns,
+};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 100;
@@ -131,8 +136,9 @@ impl Server {
         }
         let connection = Connection::of(peer.ip());
         let service = Entry { router: self.router.clone(), connection: connection.clone(), turns: self.turns.clone() };
-        let mut talk = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
-        let mut watch = pin!(connection.silence(self.patience));
+        let stream = TokioIo::new(Watched::new(stream, connection.clone()));
+        let mut talk = pin!(self.protocol.serve_connection(stream, service));
+        let mut watch = pin!(connection.silence(self.patience, IDLE));
         let (mut leaving, mut place) = (false, self.turns.place());
         loop {
             tokio::select! {
@@ -148,7 +154,8 @@ impl Server {
                     if leaving || connection.begun() == 0 {
                         return;
                     }
-                    watch.set(connection.silence(self.patience));
+                    // Who doesn't read its last answer isn't waited for as long again.
+                    watch.set(connection.silence(self.patience, self.patience));
                 }
             }
             leaving = true;

@@ -24,6 +24,7 @@ use crate::{
     connection::Connection,
     error::{Dialect, Error},
     gateway::Gateway,
+    host,
     line::Line,
 };
 
@@ -69,9 +70,14 @@ where
         let request_id = line.header();
         let dialect = Dialect::of(self.route, request.uri().path());
         request.extensions_mut().insert(Arrived { request_id: request_id.clone(), client_ip });
-        let answer = self.inner.call(request);
+        // What comes without a connection comes out of this process.
+        let is_plain = connection.is_none() || host::is_named_once(&request);
+        let answer = is_plain.then(|| self.inner.call(request));
         Box::pin(async move {
-            let mut response = unless_it_panics(answer).await;
+            let mut response = match answer {
+                Some(answer) => unless_it_panics(answer).await,
+                None => Error::AmbiguousHost.into_response(),
+            };
             if let Some(error) = response.extensions_mut().remove::<Arc<Error>>() {
                 error.render(dialect, line.request_id(), &mut response);
             }

@@ -256,6 +256,48 @@ async fn request_lines_are_read_in_one_way() {
     assert_eq!(statuses(&raw::exchange(gateway, upgrade.as_bytes()).unwrap()), [200], "nobody changes the protocol");
 }
 
+/// What a request says of its host, and what is answered.
+const HOSTS: [(&str, u16); 14] = [
+    ("Host: localhost\r\n", 200),
+    ("Host: localhost:8080\r\n", 200),
+    ("Host: [::1]:8080\r\n", 200),
+    ("", 400),
+    ("Host: a\r\nHost: b\r\n", 400),
+    ("Host: a\r\nX: y\r\nHost: a\r\n", 400),
+    ("Host: a\r\nHost:\r\n", 400),
+    ("Host: a, b\r\n", 400),
+    ("Host: a b\r\n", 400),
+    ("Host: a/b\r\n", 400),
+    ("Host: a\u{0}\r\n", 400),
+    ("Host: user@a\r\n", 400),
+    ("Host: a:b\r\n", 400),
+    ("Host: \u{e9}\r\n", 400),
+];
+
+#[tokio::test]
+async fn a_request_is_for_one_host() {
+    let (house, portal, gateway) = scene().await;
+    let (nginx, call) = (Nginx::before(gateway), path(&portal.slug));
+    for (number, (host, expected)) in HOSTS.into_iter().enumerate() {
+        let headers = format!("{host}Authorization: Bearer {}\r\nContent-Type: application/json\r\n", portal.token);
+        let request = format!("POST {call} HTTP/1.1\r\n{headers}Content-Length: 2\r\n\r\n{{}}");
+        let hidden = format!("GET /smuggled-{} HTTP/1.1\r\nHost: localhost\r\n\r\n", 2000 + number);
+        let answer = raw::exchange(gateway, format!("{request}{hidden}").as_bytes()).unwrap();
+        let statuses = statuses(&answer);
+        assert_eq!(statuses.first(), Some(&expected), "{host:?}: {answer}");
+        // Who is wrong about that isn't listened to any more.
+        assert_eq!(has_run(&house, 2000 + number), expected == 200, "{host:?}: {answer}");
+        let answer = raw::exchange(nginx.address(), request.as_bytes()).unwrap();
+        // nginx writes the host anew, as far as it understands it.
+        let is_one = host.matches("Host:").count() == 1;
+        assert!(raw::status(&answer) == 400 || is_one, "through nginx, {host:?}: {answer}");
+    }
+    let refused = raw::exchange(gateway, b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert!(refused.contains("\"code\":\"ambiguous_host\"") && refused.contains("connection: close"), "{refused}");
+    let old = raw::exchange(gateway, b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(raw::status(&old), 200, "HTTP/1.0 needn't say: {old}");
+}
+
 #[tokio::test]
 async fn behind_nginx_a_caller_is_where_it_says() {
     let (house, _, gateway) = scene().await;

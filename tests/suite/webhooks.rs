@@ -4,7 +4,7 @@ use std::{net::TcpListener, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use suite::{Answer, Installation, Process, clients, unique, wait};
+use suite::{Answer, Installation, PORTALS, Process, clients, unique, wait};
 
 const SERVICES: &str = "/v2/organizations/my-organization/services";
 const TOKEN: &str = "a-token-of-the-test-0123456789";
@@ -138,6 +138,47 @@ async fn is_what_rest_shows(house: &Installation, build: &Value, pipeline: &Valu
         of[count] = Value::Null;
     }
     assert_eq!(pipeline, &of);
+}
+
+/// What was told of the portal by that event, and the portal as lists show it now.
+async fn told_and_listed(house: &Installation, hook: &Value, event: &str, slug: &str) -> [Value; 2] {
+    let told = wait::need_async(event, Duration::from_secs(30), async || {
+        let listed = house.get(&format!("{}/deliveries?per_page=100", path(hook))).await.expect(200);
+        for delivery in listed["items"].as_array().unwrap().iter().filter(|delivery| delivery["event"] == event) {
+            let one = format!("{}/deliveries/{}", path(hook), delivery["uuid"].as_str().unwrap());
+            let portal = house.get(&one).await.expect(200)["payload"]["portal"].clone();
+            if portal["slug"] == slug {
+                return Some(portal);
+            }
+        }
+        None
+    })
+    .await;
+    let listed = house.get(PORTALS).await.expect(200);
+    [told, listed.as_array().unwrap().iter().find(|portal| portal["slug"] == slug).unwrap().clone()]
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_portal_is_what_lists_show() {
+    let house = house();
+    let hook = hook(&house, json!({"url": "https://hooks.example/"})).await;
+    let query = "query Q($first: Int = 7, $unused: [String!] = [\"a\"]) { pipeline(slug: \"x\") { builds(first: $first) { count } } }";
+    let body = json!({"name": unique("told"), "description": "Told", "query": query, "strict_variables": true});
+    let portal = house.portal(body).await;
+    let [told, listed] = told_and_listed(&house, &hook, "portal.created", &portal.slug).await;
+    assert_eq!(told, listed);
+    assert_eq!(listed["operations"][0]["variables"][0]["default"], 7, "{listed:#}");
+
+    let upstreams = "/v2/organizations/my-organization/upstreams";
+    let sdl = |fields: &str| json!({"source": "sdl", "sdl": format!("type Query {{ {fields} }}")});
+    let body = json!({"slug": "own", "url": "http://127.0.0.1:9/", "schema": sdl("a: Int b: Int")});
+    house.rest(Method::POST, upstreams, Some(body)).await.expect(201);
+    let body = json!({"name": unique("breaks"), "query": "query A { a } query B { b }", "upstream": "own"});
+    let portal = house.portal(body).await;
+    house.rest(Method::PUT, &format!("{upstreams}/own"), Some(json!({"schema": sdl("a: Int")}))).await.expect(200);
+    let [told, listed] = told_and_listed(&house, &hook, "portal.broken", &portal.slug).await;
+    assert_eq!(told, listed);
+    assert!(listed["operations"][1]["errors"][0]["message"].is_string(), "{listed:#}");
 }
 
 async fn refuses_forgeries(receiver: &Sample) {

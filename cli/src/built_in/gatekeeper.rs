@@ -1,7 +1,7 @@
 //! Who calls the built-in API's RPCs, as it asks the portal service.
 
 use kit::grpc::Caller;
-use pipelines::Admitted;
+use pipelines::Viewer;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::convert;
@@ -18,8 +18,7 @@ impl pipelines::Gatekeeper for Gatekeeper {
         scope: &'static str,
         organization: Option<&str>,
         notes: &mut MetadataMap,
-    ) -> Result<Admitted, Status> {
-        let portal::Admission { viewer, credential } = self.0.admit(caller, scope, organization, notes).await?;
-        Ok(Admitted { viewer: convert(viewer), credential })
+    ) -> Result<Viewer, Status> {
+        Ok(convert(self.0.admit(caller, scope, organization, notes).await?))
     }
 }

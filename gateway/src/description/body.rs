@@ -29,7 +29,7 @@ pub(crate) fn instant(name: &'static str, sentence: &str) -> Member {
 /// A whole number from `least` on, with an example.
 pub(crate) fn count(name: &'static str, least: u32, example: u32, sentence: &str) -> Member {
     let schema = json!({
-        "type": "integer", "minimum": least, "maximum": u32::MAX, "example": example, "description": sentence
+        "type": "integer", "minimum": least, "maximum": i32::MAX, "example": example, "description": sentence
     });
     Member::of(name, schema)
 }

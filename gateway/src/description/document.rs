@@ -1,5 +1,7 @@
 //! The document of the whole API.
 
+use std::sync::{Arc, LazyLock};
+
 use axum::{
     body::Bytes,
     handler::Handler,
@@ -27,27 +29,27 @@ pub(crate) struct Operation {
     method: &'static str,
     handlers: MethodRouter<Gateway>,
     access: Access,
-    about: About,
+    about: fn() -> About,
 }
 
 /// A `GET`.
 pub(crate) fn get<H: Handler<T, Gateway>, T: 'static>(handler: H, access: Access, about: fn() -> About) -> Operation {
-    Operation { method: "get", handlers: routing::get(handler), access, about: about() }
+    Operation { method: "get", handlers: routing::get(handler), access, about }
 }
 
 /// A `POST`.
 pub(crate) fn post<H: Handler<T, Gateway>, T: 'static>(handler: H, access: Access, about: fn() -> About) -> Operation {
-    Operation { method: "post", handlers: routing::post(handler), access, about: about() }
+    Operation { method: "post", handlers: routing::post(handler), access, about }
 }
 
 /// A `PUT`.
 pub(crate) fn put<H: Handler<T, Gateway>, T: 'static>(handler: H, access: Access, about: fn() -> About) -> Operation {
-    Operation { method: "put", handlers: routing::put(handler), access, about: about() }
+    Operation { method: "put", handlers: routing::put(handler), access, about }
 }
 
 /// A `PATCH`.
 pub(crate) fn patch<H: Handler<T, Gateway>, T: 'static>(handler: H, access: Access, about: fn() -> About) -> Operation {
-    Operation { method: "patch", handlers: routing::patch(handler), access, about: about() }
+    Operation { method: "patch", handlers: routing::patch(handler), access, about }
 }
 
 /// A `DELETE`.
@@ -56,60 +58,88 @@ pub(crate) fn delete<H: Handler<T, Gateway>, T: 'static>(
     access: Access,
     about: fn() -> About,
 ) -> Operation {
-    Operation { method: "delete", handlers: routing::delete(handler), access, about: about() }
+    Operation { method: "delete", handlers: routing::delete(handler), access, about }
 }
 
-/// The document, ready to be answered.
+/// The document, written when it is first asked for: it takes longer than everything else that a gateway starts with.
 #[derive(Clone)]
-pub(crate) struct Description {
-    /// As JSON.
-    pub(crate) json: Bytes,
-    /// As a page for people.
-    pub(crate) page: Bytes,
+pub(crate) struct Description(Arc<LazyLock<Written, Box<dyn FnOnce() -> Written + Send>>>);
+
+struct Written {
+    json: Bytes,
+    page: Bytes,
 }
 
 impl Description {
     /// The document that was drafted, of a gateway at `public_url`.
     pub(crate) fn of(draft: Draft, public_url: &str) -> Self {
-        let document = draft.finish(public_url);
-        Self { json: document.to_string().into(), page: page(&document).into_string().into() }
+        let public_url = public_url.to_owned();
+        let write = move || {
+            let document = draft.finish(&public_url);
+            Written { json: document.to_string().into(), page: page(&document).into_string().into() }
+        };
+        Self(Arc::new(LazyLock::new(Box::new(write))))
+    }
+
+    /// As JSON.
+    pub(crate) fn json(&self) -> Bytes {
+        self.0.json.clone()
+    }
+
+    /// As a page for people.
+    pub(crate) fn page(&self) -> Bytes {
+        self.0.page.clone()
     }
 }
 
 /// A document in the making.
 #[derive(Default)]
 pub(crate) struct Draft {
-    tags: Vec<Value>,
-    paths: Map<String, Value>,
-    schemas: Schemas,
+    groups: Vec<(&'static str, &'static str)>,
+    operations: Vec<Drafted>,
+}
+
+/// An operation that will be described.
+struct Drafted {
+    path: &'static str,
+    method: &'static str,
+    access: Access,
+    about: fn() -> About,
+    group: Option<&'static str>,
 }
 
 impl Draft {
     /// Begins a group: what is added from here on belongs to it.
-    pub(crate) fn group(&mut self, name: &str, sentence: &str) {
-        self.tags.push(json!({ "name": name, "description": sentence }));
+    pub(crate) fn group(&mut self, name: &'static str, sentence: &'static str) {
+        self.groups.push((name, sentence));
     }
 
     /// Adds an operation at `path`, and gives what answers it.
-    pub(crate) fn add(&mut self, path: &str, operation: Operation) -> MethodRouter<Gateway> {
+    pub(crate) fn add(&mut self, path: &'static str, operation: Operation) -> MethodRouter<Gateway> {
         let Operation { method, handlers, access, about } = operation;
-        let tag = self.tags.last().and_then(|tag| tag.get("name")).cloned().unwrap_or_default();
-        let described = describe(method, path, access, &about, &tag);
-        if let Value::Object(methods) = self.paths.entry(path.to_owned()).or_insert_with(|| Map::new().into()) {
-            methods.insert(method.to_owned(), described);
-        }
-        self.schemas.merge(about.schemas);
+        let group = self.groups.last().map(|(name, _)| *name);
+        self.operations.push(Drafted { path, method, access, about, group });
         handlers
     }
 
     /// The document of a gateway at `public_url`.
-    fn finish(mut self, public_url: &str) -> Value {
-        self.schemas.add::<ErrorJson<'_>>();
-        let schemas = self.schemas.into_map();
-        let mut paths = self.paths;
+    fn finish(self, public_url: &str) -> Value {
+        let (mut schemas, mut paths) = (Schemas::default(), Map::new());
+        for Drafted { path, method, access, about, group } in self.operations {
+            let about = about();
+            let described = describe(method, path, access, &about, group);
+            if let Value::Object(methods) = paths.entry(path.to_owned()).or_insert_with(|| Map::new().into()) {
+                methods.insert(method.to_owned(), described);
+            }
+            schemas.merge(about.schemas);
+        }
+        schemas.add::<ErrorJson<'_>>();
+        let schemas = schemas.into_map();
         for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
             illustrate(operation, &schemas);
         }
+        let tag = |(name, sentence): &(&str, &str)| json!({ "name": name, "description": sentence });
+        let tags: Vec<_> = self.groups.iter().map(tag).collect();
         json!({
             "openapi": "3.1.0",
             "info": {
@@ -119,14 +149,14 @@ impl Draft {
                 "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
             },
             "servers": [{ "url": public_url }],
-            "tags": self.tags,
+            "tags": tags,
             "paths": paths,
             "components": { "schemas": schemas, "headers": all_headers(), "securitySchemes": schemes() },
         })
     }
 }
 
-fn describe(method: &str, path: &str, access: Access, about: &About, tag: &Value) -> Value {
+fn describe(method: &str, path: &str, access: Access, about: &About, group: Option<&str>) -> Value {
     let mut all = responses(&codes(method, path, access, about), access);
     for (status, answer) in &about.answers {
         let mut answer = answer.clone();
@@ -150,7 +180,7 @@ fn describe(method: &str, path: &str, access: Access, about: &About, tag: &Value
     let sentences = [about.details, &access.sentence()].join(" ");
     let mut operation = json!({
         "operationId": about.id,
-        "tags": [tag],
+        "tags": group.as_slice(),
         "summary": about.summary,
         "description": sentences.trim(),
         "parameters": parameters,

@@ -14,7 +14,7 @@ pub(super) type Codes = BTreeMap<u16, BTreeSet<&'static str>>;
 
 /// What any route can answer.
 const ALWAYS: [(u16, &[&str]); 5] = [
-    (400, &["credential_in_url"]),
+    (400, &["ambiguous_host", "credential_in_url"]),
     (500, &["internal"]),
     (502, &["message_too_large", "service_broken"]),
     (503, &["database_unavailable", "key_retired", "overloaded", "service_unavailable"]),
@@ -123,7 +123,7 @@ pub(super) fn all_headers() -> Value {
     let text = |sentence: &str| json!({ "schema": { "type": "string" }, "description": sentence });
     let number = |sentence: &str| json!({ "schema": { "type": "integer", "minimum": 0 }, "description": sentence });
     json!({
-        "Link": text("Where else to go in the list: `first`, `prev`, `next`, `last` (RFC 8288)."),
+        "Link": text("Where this is in the list, and where else to go: `self`, `first`, `prev`, `next`, `last` (RFC 8288)."),
         "Portal-Error-Source": {
             "schema": { "type": "string", "enum": ["gateway", "portal", "upstream"] }, "description": "Who failed.",
         },

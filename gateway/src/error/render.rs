@@ -45,7 +45,7 @@ impl Error {
 
     fn violations(&self) -> &[Violation] {
         match self {
-            Self::Invalid(violations) => violations,
+            Self::Invalid(violations, _) => violations,
             Self::Refused(refusal, _) => &refusal.violations,
             _ => &[],
         }
@@ -115,6 +115,8 @@ impl Error {
                 headers.extend(figures.clone());
                 headers.extend(self.scope_challenge().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
             }
+            // Who disagrees with us on whom this was for may disagree on where the next one begins.
+            Self::AmbiguousHost => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("close"))),
             Self::Unauthenticated(challenge) => {
                 headers.extend(challenge.header().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
             }
@@ -147,7 +149,10 @@ impl Error {
 /// gRPC-Web: what is said before it is known to be that is said in HTTP; everything else is a status in the headers.
 impl Error {
     fn is_before_grpc(&self) -> bool {
-        matches!(self, Self::MethodNotAllowed | Self::UnsupportedMediaType(_) | Self::ForeignPreflight)
+        matches!(
+            self,
+            Self::AmbiguousHost | Self::MethodNotAllowed | Self::UnsupportedMediaType(_) | Self::ForeignPreflight
+        )
     }
 
     /// The class of the error where there is no HTTP status.

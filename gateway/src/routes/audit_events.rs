@@ -17,13 +17,13 @@ use serde_json::json;
 use self::{
     document::EventJson,
     export::{Csv, Lines},
-    place::{Links, Page},
+    place::Page,
 };
 use super::{
     form::{Names, missing, names, uuid_or_nil},
     rest::Rest,
 };
-use crate::{description::About, error::Error, reply};
+use crate::{cursor::Links, description::About, error::Error, reply};
 
 /// A page of events.
 #[derive(Serialize)]

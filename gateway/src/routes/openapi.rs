@@ -28,14 +28,14 @@ pub(crate) fn about_show() -> About {
 
 /// Answers the description.
 pub(crate) async fn show(_: Arrival, Extension(description): Extension<Description>) -> Response {
-    let mut response = reply::raw(&MetadataMap::new(), description.json);
+    let mut response = reply::raw(&MetadataMap::new(), description.json());
     response.headers_mut().insert(header::CACHE_CONTROL, KEPT);
     response
 }
 
 /// Answers the description as a page.
 pub(crate) async fn page(_: Arrival, Extension(description): Extension<Description>) -> Response {
-    kept(description.page.into(), HTML)
+    kept(description.page().into(), HTML)
 }
 
 /// Answers the stylesheet of that page.

@@ -47,7 +47,7 @@ impl Rest {
 
     /// The members of the body; none of an empty one.
     pub(crate) async fn body(&self, request: Request) -> Result<Members, Error> {
-        Members::of(&body::read(request, self.gateway.rest_bounds()).await?)
+        Members::of(body::read(request, self.gateway.rest_bounds()).await?)
     }
 
     /// See [`Gateway::accept`].

@@ -75,6 +75,7 @@ pub(crate) fn about_report() -> About {
     .answers_all::<LabelJson>("What each finding is.")
     .refuses(403, &["unsigned_report"])
     .refuses(404, &["not_found"])
+    .refuses(422, &["validation_failed"])
     .refuses(503, &["scanner_keys_unavailable"])
 }
 
@@ -112,8 +113,8 @@ fn findings(body: &[u8]) -> Result<Vec<Finding>, Error> {
     // What serde says of it may repeat a part of it.
     let findings: Vec<Finding> = serde_json::from_slice(body).map_err(|_said| Error::NotAReport)?;
     if findings.len() > MOST {
-        let message = format!("A report has at most {MOST} findings");
-        return Err(Error::Invalid(vec![Violation::new("token", message)]));
+        let message = format!("stands in more than {MOST} findings");
+        return Err(Error::Invalid(vec![Violation::new("token", message)], 0));
     }
     Ok(findings)
 }

@@ -24,7 +24,7 @@ impl Table {
     }
 
     /// Begins a group of the description.
-    pub(super) fn group(mut self, name: &str, sentence: &str) -> Self {
+    pub(super) fn group(mut self, name: &'static str, sentence: &'static str) -> Self {
         self.draft.group(name, sentence);
         self
     }

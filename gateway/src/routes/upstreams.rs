@@ -180,7 +180,7 @@ async fn read(rest: &Rest, request: Request) -> Result<Members, Error> {
     if request.body().size_hint().upper().is_none_or(|most| most > usual) {
         rest.gateway.require_token(&rest.arrival).await?;
     }
-    Members::of(&body::read(request, rest.gateway.upstream_bounds()).await?)
+    Members::of(body::read(request, rest.gateway.upstream_bounds()).await?)
 }
 
 /// `{"name": "value", …}`

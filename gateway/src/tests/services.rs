@@ -150,8 +150,8 @@ async fn services_are_listed_by_cursor() {
     world.script.plan(Plan { total: 2, ..Plan::default() });
     let response = world.send("GET", &format!("{SERVICES}?per_page=1"), "").await;
     let next = format!("https://portals.example{SERVICES}?after={A}&per_page=1");
-    assert_eq!(header(&response, "link").unwrap(), format!("<{next}>; rel=\"next\""));
     let own = format!("https://portals.example{SERVICES}?per_page=1");
+    assert_eq!(header(&response, "link").unwrap(), format!("<{own}>; rel=\"self\", <{next}>; rel=\"next\""));
     let expected = json!({"items": [service()], "links": {"self": own, "next": next}});
     assert_eq!(super::json(response).await, expected);
     world.send("GET", &format!("{SERVICES}?before={B}"), "").await;

@@ -31,7 +31,7 @@ async fn refusals_make_a_connection_suspect_and_good_answers_clear_it() {
         ("GET", "/", "", 200),
         ("POST", tokens.as_str(), "", 400),
     ] {
-        let request = Request::builder().method(method).uri(path).extension(connection.begin());
+        let request = Request::builder().method(method).uri(path).header("host", "x").extension(connection.begin());
         let request = if authorization.is_empty() { request } else { request.header("authorization", authorization) };
         let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status().as_u16(), connection.is_suspect()), (status, status >= 400), "{method} {path}");

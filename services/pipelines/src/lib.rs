@@ -25,5 +25,5 @@ pub use domain::{
     viewer::{Organization, User, Viewer},
 };
 pub use error::Error;
-pub use rpc::{Admitted, Gatekeeper, Service};
+pub use rpc::{Gatekeeper, Service};
 pub use store::migration::Migrator;

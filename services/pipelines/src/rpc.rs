@@ -25,7 +25,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
 use crate::{Api, schema::Server};
 
-pub use authority::{Admitted, Gatekeeper};
+pub use authority::Gatekeeper;
 
 /// The RPCs over the same rows as the GraphQL API. Clones share them.
 #[derive(Clone, Debug)]

@@ -28,6 +28,5 @@ mod verifier;
 mod webhooks;
 
 pub use config::{CaCertificates, Config, Limits, Upstream, Webhooks};
-pub use rpc::Admission;
 pub use service::{Service, StartError};
 pub use store::{Migrator, count_rows_under};

@@ -86,7 +86,6 @@ use contracts::{
 use kit::grpc::answer;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-pub use authority::Admission;
 pub(crate) use sizes::Registry;
 
 use crate::service::Service;

@@ -23,8 +23,10 @@ mod upstream_removal;
 mod upstreams;
 mod users;
 mod verdicts;
+mod webhook_calls;
 mod webhook_deliveries;
 mod webhook_failures;
+mod webhook_refusals;
 mod webhook_registry;
 mod world;
 

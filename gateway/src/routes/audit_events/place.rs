@@ -5,17 +5,16 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use contracts::audit::v1::list_audit_events_request;
-use http::HeaderValue;
-use serde::Serialize;
 use url::form_urlencoded;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::filter;
-use crate::{error::Error, query::parameter};
+use crate::{
+    cursor::{Links, size},
+    error::Error,
+    query::parameter,
+};
 
-const USUAL: u32 = 30;
-const MOST: u32 = 100;
 /// What a cursor begins with, so that nothing else is taken for one.
 const MARK: u8 = b'e';
 
@@ -43,30 +42,10 @@ pub(super) struct Page {
     pub(super) place: Option<Place>,
 }
 
-/// Where else to go.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AuditEventLinks)]
-pub(super) struct Links {
-    #[serde(rename = "self")]
-    this: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    first: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    prev: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    next: Option<String>,
-}
-
 impl Page {
     /// Reads the parameters.
     pub(super) fn read(query: Option<&str>) -> Result<Self, Error> {
-        let size = match parameter(query, "per_page") {
-            None => USUAL,
-            Some(text) => size(&text).ok_or(Error::InvalidParameter("per_page", "a whole number from 1 to 100"))?,
-        };
+        let size = size(query)?;
         let cursor = |name| parameter(query, name).map(|text| read(name, &text)).transpose();
         let place = match (cursor("after")?, cursor("before")?) {
             (Some(_), Some(_)) => return Err(Error::InvalidParameter("before", "left out where there is after")),
@@ -101,27 +80,12 @@ impl Page {
             Place::Before(uuid) => ("before", write(uuid)),
         });
         Links {
-            this: link(this),
+            own: link(this),
             first: self.place.is_some().then(|| link(None)),
             prev: first.filter(|_| newer).map(|uuid| link(Some(("before", write(uuid))))),
             next: last.filter(|_| older).map(|uuid| link(Some(("after", write(uuid))))),
         }
     }
-}
-
-impl Links {
-    /// The same as a header (RFC 8288).
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        let Self { this, first, prev, next } = self;
-        let links = [("self", Some(this)), ("first", first.as_ref()), ("prev", prev.as_ref()), ("next", next.as_ref())];
-        let links = links.into_iter().filter_map(|(relation, url)| Some(format!("<{}>; rel=\"{relation}\"", url?)));
-        links.collect::<Vec<_>>().join(", ").parse().ok()
-    }
-}
-
-fn size(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|size| digits && (1..=MOST).contains(size))
 }
 
 fn write(uuid: &str) -> String {

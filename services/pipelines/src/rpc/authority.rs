@@ -22,19 +22,11 @@ pub(super) const READ_PIPELINES: &str = "read_pipelines";
 pub(super) const READ_BUILDS: &str = "read_builds";
 pub(super) const WRITE_BUILDS: &str = "write_builds";
 
-/// A caller whose credential counts and has the scope that was asked for.
-#[derive(Clone, Debug)]
-pub struct Admitted {
-    /// The user, and the organizations within reach: if one was named, that one or none.
-    pub viewer: Viewer,
-    /// The credential's UUID.
-    pub credential: Uuid,
-}
-
 /// Verifies the credentials of callers.
 #[async_trait::async_trait]
 pub trait Gatekeeper: Debug + Send + Sync + 'static {
-    /// Who calls. The request is counted for the `organization` of that slug, if it is within reach, and the rate figures go
+    /// Who calls, with a credential that counts and has the scope, and the organizations within reach: if one was named, that one
+    /// or none. The request is counted for the `organization` of that slug, if it is within reach, and the rate figures go
     /// into `notes`; `None`: the request is about all that are within reach. The error is the RPC's.
     async fn admit(
         &self,
@@ -42,7 +34,7 @@ pub trait Gatekeeper: Debug + Send + Sync + 'static {
         scope: &'static str,
         organization: Option<&str>,
         notes: &mut MetadataMap,
-    ) -> Result<Admitted, Status>;
+    ) -> Result<Viewer, Status>;
 }
 
 /// A caller within the organization that the request is about.
@@ -69,8 +61,7 @@ impl Parts {
         notes: &mut MetadataMap,
     ) -> Result<Viewer, Error> {
         let admitted = self.gatekeeper.admit(caller, scope, organization, notes).await;
-        let Admitted { viewer, credential: _ } = admitted.map_err(|status| Error::Relayed(Box::new(status)))?;
-        Ok(viewer)
+        admitted.map_err(|status| Error::Relayed(Box::new(status)))
     }
 
     /// The same within the organization of that slug. `missing`: what is said where it is out of reach.

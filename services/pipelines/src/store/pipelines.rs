@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Store,
+    Store, commit,
     entity::pipeline::{ActiveModel, Column, Entity, Model},
     order, taken, team_pipelines,
     trail::{Entry, Thing},
@@ -136,7 +136,7 @@ impl Store {
         for assignment in teams {
             self.assign(&transaction, assignment).await?;
         }
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(pipeline)
     }
 
@@ -170,8 +170,7 @@ impl Store {
             .exec(&transaction)
             .await?;
         let data = json!({ "slug": pipeline.slug, "archived": moved });
-        self.record(&transaction, entry("PIPELINE_UPDATED", &pipeline, by.as_ref(), data)).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, entry("PIPELINE_UPDATED", &pipeline, by.as_ref(), data)).await?;
         Ok(pipeline)
     }
 
@@ -184,7 +183,7 @@ impl Store {
         self.record(&transaction, entry("PIPELINE_DELETED", &pipeline, by, json!({ "slug": pipeline.slug }))).await?;
         let row = Entity::delete_many().filter(Column::Uuid.eq(uuid)).filter(Column::OrganizationUuid.eq(organization));
         row.exec(&transaction).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(organization)
     }
 }

@@ -69,8 +69,7 @@ impl Store {
         let made = Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&transaction).await;
         made.map_err(|error| taken(error, Error::MemberTaken))?;
         let entry = entry("TEAM_MEMBER_CREATED", &row, row.created_by.as_ref());
-        self.record(&transaction, entry).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, entry).await?;
         Ok((row, team))
     }
 
@@ -85,8 +84,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).update::<Entity>(&transaction, (Column::Role, role.word())).await?;
         let row = Membership::from(row.ok_or(Error::NoTeamMember)?);
-        self.record(&transaction, entry("TEAM_MEMBER_UPDATED", &row, by)).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, entry("TEAM_MEMBER_UPDATED", &row, by)).await?;
         Ok(row)
     }
 
@@ -100,9 +98,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).delete::<Entity>(&transaction).await?;
         let row = Membership::from(row.ok_or(Error::NoTeamMember)?);
-        self.record(&transaction, entry("TEAM_MEMBER_DELETED", &row, by)).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.conclude(transaction, entry("TEAM_MEMBER_DELETED", &row, by)).await
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Birth, Store,
+    Birth, Store, commit,
     entity::{
         pipeline, team,
         team_pipeline::{ActiveModel, Column, Entity, Model, Relation},
@@ -125,7 +125,7 @@ impl Store {
         let (organization, team_uuid) = (team.organization, team.uuid);
         let row = Assignment { uuid, organization, team: team_uuid, pipeline, access, created_at: at, created_by: by };
         self.assign(&transaction, row.clone()).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok((row, team, found))
     }
 
@@ -148,8 +148,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).update::<Entity>(&transaction, (Column::AccessLevel, access.word())).await?;
         let row = Assignment::from(row.ok_or(Error::NoTeamPipeline)?);
-        self.record(&transaction, entry("TEAM_PIPELINE_UPDATED", &row, by)).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, entry("TEAM_PIPELINE_UPDATED", &row, by)).await?;
         Ok(row)
     }
 
@@ -163,9 +162,7 @@ impl Store {
         let transaction = self.database.begin().await?;
         let row = one(scope, uuid).delete::<Entity>(&transaction).await?;
         let row = Assignment::from(row.ok_or(Error::NoTeamPipeline)?);
-        self.record(&transaction, entry("TEAM_PIPELINE_DELETED", &row, by)).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.conclude(transaction, entry("TEAM_PIPELINE_DELETED", &row, by)).await
     }
 }
 

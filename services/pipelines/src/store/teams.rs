@@ -78,8 +78,7 @@ impl Store {
         let row = Entity::insert(ActiveModel::from(team.clone())).exec_without_returning(&transaction).await;
         row.map_err(|error| taken(error, Error::NameTaken))?;
         let (by, data) = (team.created_by.as_ref(), json!({ "slug": team.slug }));
-        self.record(&transaction, Entry { kind: "TEAM_CREATED", subject: Thing::Team(&team), by, data }).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, Entry { kind: "TEAM_CREATED", subject: Thing::Team(&team), by, data }).await?;
         Ok(team)
     }
 
@@ -97,8 +96,7 @@ impl Store {
         let row = Entity::update_many().set(ActiveModel::from(team.content.clone())).filter(Column::Uuid.eq(uuid));
         row.filter(Column::OrganizationUuid.eq(team.organization)).exec(&transaction).await?;
         let data = json!({ "slug": team.slug });
-        self.record(&transaction, Entry { kind: "TEAM_UPDATED", subject: Thing::Team(&team), by, data }).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, Entry { kind: "TEAM_UPDATED", subject: Thing::Team(&team), by, data }).await?;
         Ok(team)
     }
 
@@ -109,9 +107,7 @@ impl Store {
         let row = Entity::delete_many().filter(Column::Uuid.eq(uuid));
         row.filter(Column::OrganizationUuid.eq(team.organization)).exec(&transaction).await?;
         let data = json!({ "slug": team.slug });
-        self.record(&transaction, Entry { kind: "TEAM_DELETED", subject: Thing::Team(&team), by, data }).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.conclude(transaction, Entry { kind: "TEAM_DELETED", subject: Thing::Team(&team), by, data }).await
     }
 }
 

@@ -8,13 +8,16 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Store;
-use crate::domain::{
-    build::Build,
-    notice,
-    pipeline::Pipeline,
-    team::{Assignment, Membership, Team},
-    viewer::Person,
+use super::{Store, commit};
+use crate::{
+    domain::{
+        build::Build,
+        notice,
+        pipeline::Pipeline,
+        team::{Assignment, Membership, Team},
+        viewer::Person,
+    },
+    error::Error,
 };
 
 /// Something that is about to be committed.
@@ -44,6 +47,12 @@ impl Store {
         let actor = by.and_then(|person| Some(Actor { uuid: person.uuid?, name: person.name.clone() }));
         let context = self.origin.as_ref().map_or(Value::Null, |origin| origin.context());
         audit::record(transaction, &self.ambient, Event { kind, organization, actor, subject, context, data }).await
+    }
+
+    /// Writes the trail's row and commits the change with it.
+    pub(super) async fn conclude(&self, transaction: DatabaseTransaction, entry: Entry<'_>) -> Result<(), Error> {
+        self.record(&transaction, entry).await?;
+        commit(transaction).await
     }
 
     /// The events of a page, newest first, and whether there are more.

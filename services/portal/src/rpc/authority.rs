@@ -8,7 +8,6 @@ use kit::{
 };
 use serde_json::Value;
 use tonic::{Status, metadata::MetadataMap};
-use uuid::Uuid;
 
 use crate::{
     Service,
@@ -133,7 +132,7 @@ impl Parts {
         scope: &'static str,
         organization: Option<&str>,
         notes: &mut MetadataMap,
-    ) -> Result<Admission, Error> {
+    ) -> Result<Viewer, Error> {
         let (identity, reach) = if let Some(slug) = organization {
             let (identity, found) = self.identify(caller, slug, Some(scope), notes).await?;
             let found = found.filter(|found| identity.role_in(found.id).is_some());
@@ -147,8 +146,7 @@ impl Parts {
         };
         let Author { uuid, name, email, created_at } = identity.user;
         let user = User { uuid, name, email, created_at };
-        let viewer = Viewer { user: Some(user), organizations: reach };
-        Ok(Admission { viewer, credential: identity.token })
+        Ok(Viewer { user: Some(user), organizations: reach })
     }
 }
 
@@ -166,17 +164,9 @@ fn require_scope(identity: &Identity, scope: Option<&'static str>) -> Result<(),
     scope.map_or(Ok(()), |scope| identity.require_scope(scope))
 }
 
-/// A caller whose API access token, or session, counts and has the scope that was asked for.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    /// The user, and the organizations within reach: if one was named, that one or none.
-    pub viewer: Viewer,
-    /// The UUID of the credential.
-    pub credential: Uuid,
-}
-
 impl Service {
-    /// Who calls RPCs that another part serves in this process. Counted as for those of this service, for the
+    /// Who calls RPCs that another part serves in this process, and the organizations within reach: if one was named, that one
+    /// or none. Their API access token, or session, counts and has the scope. Counted as for RPCs of this service, for the
     /// `organization` of that slug if it is within reach; the rate figures go into `notes`. The error is the RPC's.
     pub async fn admit(
         &self,
@@ -184,7 +174,7 @@ impl Service {
         scope: &'static str,
         organization: Option<&str>,
         notes: &mut MetadataMap,
-    ) -> Result<Admission, Status> {
+    ) -> Result<Viewer, Status> {
         Ok(self.0.admit(caller, scope, organization, notes).await?)
     }
 }

@@ -107,6 +107,8 @@ impl Parts {
             let recorded = self.store.record(denied(caller, callable, verdict.token, of)).await;
             if let Err(error) = recorded {
                 tracing::warn!(%error, "a refusal can't be audited");
+                // The next one tries again.
+                self.denials.invalidate(&denial);
             }
         }
         Err(Error::IpNotAllowed)

@@ -14,7 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Store,
+    Store, Unwritten,
     entity::{
         delivery::{ActiveModel, Column, Entity, Model},
         notification_service,
@@ -34,14 +34,14 @@ const BATCH: u64 = 500;
 
 impl Store {
     /// Writes deliveries, but for those that their event and service have already.
-    pub(crate) async fn add_deliveries(&self, mut deliveries: Vec<Delivery>) -> Result<(), DbErr> {
+    pub(crate) async fn add_deliveries(&self, mut deliveries: Vec<Delivery>) -> Result<(), Unwritten> {
         while !deliveries.is_empty() {
             let later = deliveries.split_off(deliveries.len().min(MOST_ROWS));
             let rows = std::mem::replace(&mut deliveries, later).into_iter().map(row);
             let transaction = self.database.begin().await?;
             let same = OnConflict::columns([Column::EventUuid, Column::ServiceUuid]).do_nothing().to_owned();
             Entity::insert_many(rows).on_conflict(same).exec_without_returning(&transaction).await?;
-            transaction.commit().await?;
+            transaction.commit().await.map_err(Unwritten::Unknown)?;
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Has a delivery begin anew, whatever came of it.
-    pub(crate) async fn begin_delivery_anew(&self, id: DeliveryId, progress: &Progress) -> Result<(), DbErr> {
+    pub(crate) async fn begin_delivery_anew(&self, id: DeliveryId, progress: &Progress) -> Result<(), Unwritten> {
         let columns = ActiveModel {
             state: Set(progress.state.word().to_owned()),
             attempts: Set(0),
@@ -148,7 +148,7 @@ impl Store {
         };
         let transaction = self.database.begin().await?;
         Entity::update_many().set(columns).filter(Column::Uuid.eq(id.0)).exec(&transaction).await?;
-        transaction.commit().await
+        transaction.commit().await.map_err(Unwritten::Unknown)
     }
 
     /// How many deliveries wait to be tried.

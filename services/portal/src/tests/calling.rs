@@ -57,6 +57,15 @@ async fn an_address_outside_the_list_or_unknown_is_refused_and_audited_once_a_mi
             assert_eq!(world.refused(GOOD).await, "ip_not_allowed", "{address}");
         }
         assert_eq!(world.audited("PORTAL_ACCESS_DENIED").await, 3);
+        // A row that can't be written is written with the next refusal.
+        world.caller.client_ip = "198.51.100.2".parse().ok();
+        world.lose_audit_trail().await;
+        assert_eq!(world.refused(GOOD).await, "ip_not_allowed");
+        world.sql("ALTER TABLE elsewhere RENAME TO audit_events").await;
+        for _ in 0..2 {
+            assert_eq!(world.refused(GOOD).await, "ip_not_allowed");
+        }
+        assert_eq!(world.audited("PORTAL_ACCESS_DENIED").await, 4);
         world.caller.client_ip = "::ffff:192.0.2.77".parse().ok();
         world.call(GOOD).await.unwrap();
     })

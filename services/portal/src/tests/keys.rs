@@ -9,8 +9,8 @@ use super::{
     api::Api,
     receiver::Receiver,
     upstreams::{HEADER, SDL, abroad, create, fault_of, refresh},
+    webhook_calls::{self, hooked},
     webhook_deliveries::{come_to, ping, tried},
-    webhook_registry::{self, hooked},
     world::World,
 };
 use crate::count_rows_under;
@@ -55,7 +55,7 @@ async fn tokens_of_notification_services_move_to_the_key_in_use() {
         let (receiver, parts) = (Receiver::start().await, &world.service.0);
         let mut hooks = Vec::new();
         for _ in 0..3 {
-            hooks.push(webhook_registry::create(&world, &receiver.url(), |_| {}).await.unwrap());
+            hooks.push(webhook_calls::create(&world, &receiver.url(), |_| {}).await.unwrap());
         }
         assert_eq!(needed(&world, "k1").await, [("tokens of notification services", 3)]);
         for keys in [&[1, 2][..], &[2, 1]] {
@@ -68,7 +68,7 @@ async fn tokens_of_notification_services_move_to_the_key_in_use() {
         parts.reload_keys().await;
         ping(&world, &hooks[2]).await;
         come_to(&world, &hooks[2], DeliveryState::Delivered, 1).await;
-        assert_eq!(receiver.letters()[0].header("x-buildkite-token"), Some(webhook_registry::TOKEN));
+        assert_eq!(receiver.letters()[0].header("x-buildkite-token"), Some(webhook_calls::TOKEN));
         // One whose key isn't in the file is told nothing, and its deliveries say why.
         world.sql("UPDATE notification_services SET key_id = 'k9'").await;
         ping(&world, &hooks[1]).await;

@@ -1,6 +1,9 @@
 //! A receiver of webhooks.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use kit::boot::Tasks;
 use serde_json::Value;
@@ -22,6 +25,7 @@ pub(super) struct Receiver {
 struct Shared {
     answer: Mutex<(String, String)>,
     gate: Semaphore,
+    owed: AtomicUsize,
     letters: Mutex<Vec<Letter>>,
 }
 
@@ -51,6 +55,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             answer: Mutex::new(("200 OK".to_owned(), "thanks".to_owned())),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            owed: AtomicUsize::default(),
             letters: Mutex::default(),
         });
         let (tasks, serving) = (Tasks::default(), Arc::clone(&shared));
@@ -82,6 +87,11 @@ impl Receiver {
         self.shared.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
 
+    /// It announces more than it sends from now on.
+    pub(super) fn never_ends(&self) {
+        self.shared.owed.store(1, Ordering::SeqCst);
+    }
+
     pub(super) fn letters(&self) -> Vec<Letter> {
         self.shared.letters.lock().unwrap().clone()
     }
@@ -94,10 +104,9 @@ impl Shared {
             self.letters.lock().unwrap().push(Letter { head, body });
             self.gate.acquire().await.unwrap().forget();
             let (status, body) = self.answer.lock().unwrap().clone();
-            let reply = format!(
-                "HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
+            let length = body.len() + self.owed.load(Ordering::SeqCst);
+            let reply =
+                format!("HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: {length}\r\n\r\n{body}");
             if stream.write_all(reply.as_bytes()).await.is_err() {
                 return;
             }

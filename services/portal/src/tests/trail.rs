@@ -156,12 +156,19 @@ async fn only_administrators_with_the_scope_are_told() {
         for (limit, place) in [(501, None), (1, Some(Place::BeforeUuid("x".into())))] {
             assert_eq!(ask(&world, limit, place).await.unwrap_err().reason, "validation_failed");
         }
-        let filter = Some(AuditFilter { actor_uuid: Some("x".into()), ..AuditFilter::default() });
-        let organization_uuid = world.tokens.organization.lock().unwrap().clone();
-        let message = ListAuditEventsRequest { organization_uuid, filter, ..ListAuditEventsRequest::default() };
-        let refused =
-            AuditServiceClient::new(world.peer()).list_audit_events(world.request(message)).await.unwrap_err();
-        assert_eq!(Refusal::of(&refused).violations[0].field, "filter.actor_uuid");
+        // The last second that a clock of ours could show: nothing can be added to it.
+        let last = Some(prost_types::Timestamp { seconds: 8_210_266_876_799, nanos: 0 });
+        for (filter, field) in [
+            (AuditFilter { actor_uuid: Some("x".into()), ..AuditFilter::default() }, "filter.actor_uuid"),
+            (AuditFilter { occurred_at_to: last, ..AuditFilter::default() }, "filter.occurred_at_to"),
+        ] {
+            let organization_uuid = world.tokens.organization.lock().unwrap().clone();
+            let message =
+                ListAuditEventsRequest { organization_uuid, filter: Some(filter), ..ListAuditEventsRequest::default() };
+            let refused =
+                AuditServiceClient::new(world.peer()).list_audit_events(world.request(message)).await.unwrap_err();
+            assert_eq!(Refusal::of(&refused).violations[0].field, field);
+        }
     })
     .await;
 }

@@ -20,7 +20,7 @@ use super::{
     api::Api,
     receiver::{Letter, Receiver},
     upstreams,
-    webhook_registry::{TOKEN, client, create, hooked},
+    webhook_calls::{TOKEN, client, create, hooked},
     world::World,
 };
 

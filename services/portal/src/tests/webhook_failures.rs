@@ -6,8 +6,8 @@ use contracts::webhook::v1::DeliveryState;
 
 use super::{
     receiver::Receiver,
+    webhook_calls::{TOKEN, create, delete, hooked, hooked_with, update},
     webhook_deliveries::{come_to, deliveries, ping, plain, redeliver, tried},
-    webhook_registry::{TOKEN, create, delete, hooked, update},
     world::until,
 };
 
@@ -106,6 +106,20 @@ async fn a_receiver_that_hangs_has_two_places_and_holds_nobody() {
         // What was delivered gives its place back a moment after the log says so.
         until("two places", || world.service.0.desk.taken().0 == 2).await;
         assert_eq!(deliveries(&world, &hangs, DeliveryState::Pending).await.len(), 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receiver_whose_answer_has_no_end_has_answered() {
+    let settings = |config: &mut crate::Config| config.webhooks.timeout = Duration::from_secs(1);
+    hooked_with(settings, async |world| {
+        let receiver = Receiver::start().await;
+        receiver.never_ends();
+        let hook = create(&world, &receiver.url(), |_| {}).await.unwrap();
+        ping(&world, &hook).await;
+        let [done] = come_to(&world, &hook, DeliveryState::Delivered, 1).await.try_into().unwrap();
+        assert_eq!((done.response_status, done.response_excerpt.as_str(), done.attempts), (200, "thanks", 1));
     })
     .await;
 }

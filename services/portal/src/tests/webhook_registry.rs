@@ -3,20 +3,16 @@
 use contracts::{
     token::v1::Role,
     webhook::v1::{
-        CreateNotificationServiceRequest, DeleteNotificationServiceRequest, GetNotificationServiceRequest,
-        ListNotificationServicesRequest, ListNotificationServicesResponse, NotificationService,
-        TestNotificationServiceRequest, TokenMode, UpdateNotificationServiceRequest,
-        webhook_service_client::WebhookServiceClient,
+        CreateNotificationServiceRequest, ListNotificationServicesRequest, ListNotificationServicesResponse,
+        TestNotificationServiceRequest, TokenMode,
     },
 };
 use kit::{
     audit::{Event, Subject},
-    grpc::{Peer, Refusal},
+    grpc::Refusal,
 };
-use prost_types::FieldMask;
-use tonic::{Response, Status};
 
-use super::world::{World, everywhere_with};
+use super::webhook_calls::{TOKEN, client, create, delete, get, hooked, list, read, update};
 use crate::{
     domain::{
         id::NotificationServiceId,
@@ -24,78 +20,6 @@ use crate::{
     },
     store::Unwritten,
 };
-
-pub(super) const TOKEN: &str = "hush-0123456789abcdef";
-
-/// Runs `test` in worlds that may call this machine, and whose caller may change notification services.
-pub(super) async fn hooked(test: impl AsyncFn(World)) {
-    let settings = |config: &mut crate::Config| config.upstream.allowed_networks = "127.0.0.0/8".parse().unwrap();
-    everywhere_with(settings, async |world| {
-        world.tokens.scopes.lock().unwrap().extend(["read_notification_services", "write_notification_services"]);
-        test(world).await;
-    })
-    .await;
-}
-
-pub(super) fn client(world: &World) -> WebhookServiceClient<Peer> {
-    WebhookServiceClient::new(world.peer())
-}
-
-#[expect(clippy::result_large_err, reason = "tonic chooses the size of a status")]
-fn read<T>(reply: Result<Response<T>, Status>) -> Result<T, Refusal> {
-    reply.map(Response::into_inner).map_err(|status| Refusal::of(&status))
-}
-
-pub(super) async fn create(
-    world: &World,
-    url: &str,
-    change: impl FnOnce(&mut CreateNotificationServiceRequest),
-) -> Result<NotificationService, Refusal> {
-    let mut message = CreateNotificationServiceRequest {
-        organization: "acme".into(),
-        description: "Chat".into(),
-        url: url.into(),
-        token: Some(TOKEN.into()),
-        ..CreateNotificationServiceRequest::default()
-    };
-    change(&mut message);
-    Ok(read(client(world).create_notification_service(world.request(message)).await)?.notification_service.unwrap())
-}
-
-pub(super) async fn update(
-    world: &World,
-    uuid: &str,
-    mask: &[&str],
-    change: impl FnOnce(&mut UpdateNotificationServiceRequest),
-) -> Result<NotificationService, Refusal> {
-    let mut message = UpdateNotificationServiceRequest {
-        organization: "acme".into(),
-        uuid: uuid.into(),
-        update_mask: Some(FieldMask { paths: mask.iter().map(ToString::to_string).collect() }),
-        ..UpdateNotificationServiceRequest::default()
-    };
-    change(&mut message);
-    Ok(read(client(world).update_notification_service(world.request(message)).await)?.notification_service.unwrap())
-}
-
-async fn get(world: &World, uuid: &str) -> Result<NotificationService, Refusal> {
-    let message = GetNotificationServiceRequest { organization: "acme".into(), uuid: uuid.into() };
-    Ok(read(client(world).get_notification_service(world.request(message)).await)?.notification_service.unwrap())
-}
-
-pub(super) async fn delete(world: &World, uuid: &str) -> Result<(), Refusal> {
-    let message = DeleteNotificationServiceRequest { organization: "acme".into(), uuid: uuid.into() };
-    read(client(world).delete_notification_service(world.request(message)).await).map(|_| ())
-}
-
-async fn list(
-    world: &World,
-    change: impl FnOnce(&mut ListNotificationServicesRequest),
-) -> Result<ListNotificationServicesResponse, Refusal> {
-    let mut message = ListNotificationServicesRequest { organization: "acme".into(), ..Default::default() };
-    change(&mut message);
-    read(client(world).list_notification_services(world.request(message)).await)
-}
 
 #[tokio::test]
 async fn a_service_is_shown_as_it_was_asked_for_or_as_is_usual() {

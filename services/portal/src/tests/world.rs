@@ -1,5 +1,7 @@
 //! A portal service of one test's own, and what is around it.
 
+mod database;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -25,7 +27,6 @@ use kit::{
     credential::{Kind, Plain},
     grpc::{Caller, Layered, Peer, Refusal, ServiceKey},
     keys::RootKey,
-    outbox::Notice,
 };
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, service::Routes};
@@ -319,66 +320,8 @@ impl World {
         Refusal::of(&self.call(variables).await.unwrap_err()).reason
     }
 
-    /// How many rows of the audit trail are of that type.
-    pub(super) async fn audited(&self, kind: &str) -> i64 {
-        use sea_orm::{ConnectionTrait, Statement};
-        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
-        let sql = format!("SELECT COUNT(*) FROM audit_events WHERE type = '{kind}'");
-        let count = Statement::from_string(database.read().get_database_backend(), sql);
-        database.read().query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap()
-    }
-
-    /// The data of every row of the audit trail that is of that type.
-    pub(super) async fn events(&self, kind: &str) -> Vec<Value> {
-        use sea_orm::{ConnectionTrait, Statement};
-        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
-        let sql = format!("SELECT data FROM audit_events WHERE type = '{kind}'");
-        let select = Statement::from_string(database.read().get_database_backend(), sql);
-        let rows = database.read().query_all_raw(select).await.unwrap();
-        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
-    }
-
-    /// Leaves word of something that happened, as whoever changes something does.
-    pub(super) async fn leave(&self, notice: Notice) {
-        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
-        let transaction = database.begin().await.unwrap();
-        kit::outbox::record(&transaction, &self.service.0.ambient, [notice]).await.unwrap();
-        transaction.commit().await.unwrap();
-    }
-
     /// The organization's UUID.
     pub(super) fn organization(&self) -> Uuid {
         self.tokens.organization.lock().unwrap().parse().unwrap()
-    }
-
-    /// Makes the audit trail unwritable.
-    pub(super) async fn lose_audit_trail(&self) {
-        self.sql("ALTER TABLE audit_events RENAME TO elsewhere").await;
-    }
-
-    /// The only value of a query's answer.
-    pub(super) async fn bytes(&self, query: &str) -> Vec<u8> {
-        self.value(query).await
-    }
-
-    /// The same where it is a text.
-    pub(super) async fn text(&self, query: &str) -> String {
-        self.value(query).await
-    }
-
-    async fn value<T: sea_orm::TryGetable>(&self, query: &str) -> T {
-        use sea_orm::{ConnectionTrait, Statement};
-        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
-        let query = Statement::from_string(database.read().get_database_backend(), query);
-        database.read().query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
-    }
-
-    /// Changes the database behind the service's back.
-    pub(super) async fn sql(&self, statement: &str) {
-        use sea_orm::ConnectionTrait;
-        let database = kit::db::Database::open(&self.bed.url).await.unwrap();
-        let transaction = database.begin().await.unwrap();
-        transaction.execute_unprepared(statement).await.unwrap();
-        transaction.commit().await.unwrap();
     }
 }

@@ -38,7 +38,7 @@ impl Told<'_> {
             }
             Err(findings) => (Vec::new(), findings.to_vec()),
         };
-        json!({
+        let mut told = json!({
             "uuid": portal.id.0,
             "slug": portal.slug.as_str(),
             "organization_uuid": portal.organization.0,
@@ -56,8 +56,11 @@ impl Told<'_> {
             "strict_variables": portal.content.strict_variables,
             "operations": operations,
             "warnings": warnings.iter().map(finding).collect::<Vec<_>>(),
-            "broken_since": portal.check.broken_since.map(time),
-        })
+        });
+        if let Some(since) = portal.check.broken_since {
+            put(&mut told, "broken_since", time(since).into());
+        }
+        told
     }
 }
 
@@ -67,11 +70,29 @@ fn operation(operation: &Operation) -> Value {
         Kind::Mutation => "mutation",
     };
     let variables: Vec<_> = operation.variables.iter().map(variable).collect();
-    json!({ "name": operation.name, "kind": kind, "variables": variables })
+    let mut told = json!({ "name": operation.name, "kind": kind, "variables": variables });
+    if let Err(findings) = &operation.ready
+        && !findings.is_empty()
+    {
+        put(&mut told, "errors", findings.iter().map(finding).collect());
+    }
+    told
 }
 
 fn variable(variable: &Variable) -> Value {
-    json!({ "name": variable.name, "type": variable.ty.to_string(), "required": variable.is_required() })
+    let mut told =
+        json!({ "name": variable.name, "type": variable.ty.to_string(), "required": variable.is_required() });
+    if let Some(default) = &variable.default {
+        put(&mut told, "default", default.clone());
+    }
+    told
+}
+
+/// Adds what there isn't always.
+fn put(told: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = told {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 fn finding(Finding { message, position }: &Finding) -> Value {

@@ -28,6 +28,9 @@ fn asked(filter: AuditFilter, limit: u32, place: Option<Place>) -> ListAuditEven
     ListAuditEventsRequest { organization_uuid: ORGANIZATION.to_string(), filter: Some(filter), limit, place }
 }
 
+/// The last second that a clock of ours could show: nothing can be added to it.
+const THE_LAST: prost_types::Timestamp = prost_types::Timestamp { seconds: 8_210_266_876_799, nanos: 0 };
+
 async fn ask(world: &World, message: ListAuditEventsRequest) -> Result<ListAuditEventsResponse, Status> {
     let request = from_outside(message, Some(world.api_token.expose()));
     Ok(audit(world).list_audit_events(request).await?.into_inner())
@@ -143,6 +146,7 @@ async fn only_an_administrator_with_the_scope_is_told() {
             asked(AuditFilter::default(), 501, None),
             asked(AuditFilter::default(), 1, Some(Place::AfterUuid("x".into()))),
             asked(AuditFilter { actor_uuid: Some("x".into()), ..AuditFilter::default() }, 1, None),
+            asked(AuditFilter { occurred_at_to: Some(THE_LAST), ..AuditFilter::default() }, 1, None),
         ] {
             assert_eq!(refusal(ask(world, wrong).await).reason, "invalid_request");
         }

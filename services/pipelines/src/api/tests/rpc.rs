@@ -14,10 +14,9 @@ use kit::{
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tonic::{Code, Request, Response, Status, metadata::MetadataMap};
-use uuid::Uuid;
 
 use super::world::{World, ada, bob, everywhere, organization};
-use crate::{Admitted, Gatekeeper, Organization, Service, User, Viewer};
+use crate::{Gatekeeper, Organization, Service, User, Viewer};
 
 pub(super) const SLUG: &str = "acme-inc";
 pub(super) const PIPELINE: &str = "my-pipeline";
@@ -41,7 +40,7 @@ impl Gatekeeper for Door {
         scope: &'static str,
         organization: Option<&str>,
         notes: &mut MetadataMap,
-    ) -> Result<Admitted, Status> {
+    ) -> Result<Viewer, Status> {
         self.0.asked.lock().unwrap().push((scope, organization.map(ToOwned::to_owned)));
         notes.insert("ratelimit-remaining", 7.into());
         if organization == Some("closed") {
@@ -49,7 +48,7 @@ impl Gatekeeper for Door {
         }
         let within = |found: &&Organization| organization.is_none_or(|slug| found.slug == slug);
         let organizations = self.0.organizations.iter().filter(within).cloned().collect();
-        Ok(Admitted { viewer: Viewer { user: Some(self.0.user.clone()), organizations }, credential: Uuid::nil() })
+        Ok(Viewer { user: Some(self.0.user.clone()), organizations })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header::USER_AGENT};
+use http::{HeaderMap, Request, Response, StatusCode, header::USER_AGENT};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
@@ -44,35 +45,35 @@ pub(crate) struct Receipt {
 impl Outbound {
     /// Sends a letter once. The error is a sentence that names no address.
     pub(crate) async fn post(&self, letter: Letter) -> Result<Receipt, &'static str> {
-        let patience = letter.patience;
-        let answered = tokio::time::timeout(patience, self.post_unbounded(letter)).await;
-        answered.unwrap_or(Err("The receiver gave no answer in time"))
+        let end = Instant::now() + letter.patience;
+        let answered = timeout_at(end, self.ask_receiver(letter)).await;
+        let response = answered.unwrap_or(Err("The receiver gave no answer in time"))?;
+        let (status, mut read) = (response.status(), Vec::new());
+        // The status is the answer: who goes on after it, or breaks off, has taken the delivery all the same.
+        let _in_time = timeout_at(end, read_beginning(response.into_body(), &mut read)).await;
+        read.truncate(MOST_READ);
+        Ok(Receipt { status, beginning: read.into() })
     }
 
-    async fn post_unbounded(
+    async fn ask_receiver(
         &self,
         Letter { url, headers, body, patience: _ }: Letter,
-    ) -> Result<Receipt, &'static str> {
+    ) -> Result<Response<Incoming>, &'static str> {
         let uri = url.as_str().split('#').next().unwrap_or_default();
         let mut request = Request::post(uri).body(Full::new(body)).map_err(|_unfit| "The address can't be used")?;
         *request.headers_mut() = headers;
         request.headers_mut().insert(USER_AGENT, AGENT);
-        let response = self.client.ask(request).await.map_err(|error| failure(&error))?;
-        let status = response.status();
-        Ok(Receipt { status, beginning: beginning(response.into_body()).await })
+        self.client.ask(request).await.map_err(|error| failure(&error))
     }
 }
 
-/// What there is of the beginning: a receiver that breaks off after its status has answered.
-async fn beginning(mut body: Incoming) -> Bytes {
-    let mut read = Vec::new();
+/// What there is of the beginning.
+async fn read_beginning(mut body: Incoming, read: &mut Vec<u8>) {
     while read.len() < MOST_READ
         && let Some(Ok(frame)) = body.frame().await
     {
         read.extend(frame.into_data().unwrap_or_default());
     }
-    read.truncate(MOST_READ);
-    read.into()
 }
 
 fn failure(error: &hyper_util::client::legacy::Error) -> &'static str {
