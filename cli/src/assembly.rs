@@ -4,13 +4,14 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use kit::{
     ambient::Ambient,
-    boot::{Readiness, Tasks, serve_admin, stop_signal},
+    boot::{Readiness, StopSignals, Tasks, serve_admin},
     db::Database,
-    grpc::{Layered, Peer, Served},
+    grpc::{Address, Layered, Listen, Peer, Served},
     telemetry::Metrics,
+    tls::Tls,
 };
 use tokio::net::TcpListener;
-use tonic::{service::Routes, transport::Endpoint};
+use tonic::service::Routes;
 
 use crate::{
     built_in::{BuiltIn, Directory, Gatekeeper},
@@ -18,8 +19,28 @@ use crate::{
     roles::Roles,
 };
 
-/// How long a stop waits for what is under way.
-pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+/// How long a stop takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    /// For how long it goes on serving, so that nobody is sent here any more by then.
+    pub(crate) grace: Duration,
+    /// How long it then waits for what is under way.
+    pub(crate) drain: Duration,
+}
+
+impl Stop {
+    /// Of `standalone`: nobody else could serve meanwhile, and people wait for it.
+    pub(crate) const AT_ONCE: Self = Self { grace: Duration::ZERO, drain: Duration::from_secs(5) };
+
+    /// Of one process among several: as long as a call may take.
+    fn of(roles: &Roles) -> Self {
+        let token = roles.token.as_ref().map(|config| config.stop_grace);
+        let portal = roles.portal.as_ref().map(|config| config.stop_grace);
+        let gateway = roles.gateway.as_ref().map(|config| config.stop_grace);
+        let grace = [token, portal, gateway].into_iter().flatten().max().unwrap_or_default();
+        Self { grace, drain: Duration::from_secs(35) }
+    }
+}
 
 /// The parts of this process.
 #[derive(Default)]
@@ -42,7 +63,7 @@ pub(crate) struct Addresses {
 /// Runs `roles` until the process is asked to stop.
 pub(crate) async fn run(roles: Roles, metrics: Metrics) -> Result<(), Failure> {
     let tasks = Tasks::default();
-    until_stopped(&tasks, Box::pin(start(&roles, &tasks, metrics))).await
+    until_stopped(&tasks, Stop::of(&roles), Box::pin(start(&roles, &tasks, metrics))).await
 }
 
 async fn start(roles: &Roles, tasks: &Tasks, metrics: Metrics) -> Result<(), Failure> {
@@ -84,8 +105,10 @@ pub(crate) type Starting<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> 
 /// Runs `start`, then waits until the process is asked to stop, and stops it. A stop that is asked for during the start
 /// cuts the start off; nothing that it leaves half done can't be finished by the next one. A process that has lost one of its
 /// tasks to a panic stops too, and fails: whoever watches it starts it anew.
-pub(crate) async fn until_stopped(tasks: &Tasks, start: Starting<'_>) -> Result<(), Failure> {
-    let stop = stop_signal().map_err(|error| Failure::because("signals can't be received", error))?;
+///
+/// A second signal ends the process at once.
+pub(crate) async fn until_stopped(tasks: &Tasks, stop: Stop, start: Starting<'_>) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen().map_err(|error| Failure::because("signals can't be received", error))?;
     let run = async {
         start.await?;
         std::future::pending().await
@@ -93,10 +116,21 @@ pub(crate) async fn until_stopped(tasks: &Tasks, start: Starting<'_>) -> Result<
     let ended = tokio::select! {
         failed = run => return failed,
         () = tasks.broken() => Err(Failure::Plain("a task that this process needs panicked: its log says which".to_owned())),
-        () = stop => Ok(()),
+        () = signals.next() => Ok(()),
     };
     tracing::info!("stopping");
-    if !tasks.stop(DRAIN).await {
+    let stopped = async {
+        tasks.leave();
+        if ended.is_ok() {
+            tokio::time::sleep(stop.grace).await;
+        }
+        tasks.stop(stop.drain).await
+    };
+    let stopped = tokio::select! {
+        stopped = stopped => stopped,
+        () = signals.next() => false,
+    };
+    if !stopped {
         tracing::warn!("what was still under way has been cut off");
     }
     ended
@@ -127,6 +161,7 @@ impl Parts {
     pub(crate) async fn open(roles: &Roles, ambient: &Ambient, tasks: &Tasks) -> Result<Self, Failure> {
         let mut parts = Self::default();
         if let Some(config) = &roles.token {
+            watch(config.tls.as_ref(), tasks);
             let opened = token::Service::open(config.clone(), ambient.clone(), tasks).await;
             parts.token = Some(opened.map_err(|error| Failure::because("can't start", error))?);
         }
@@ -134,8 +169,9 @@ impl Parts {
             parts.open_portal(config, ambient, tasks).await?;
         }
         if let Some(config) = &roles.gateway {
-            let token = parts.token_peer(config.token_url.as_deref())?;
-            let portal = parts.portal_peer(config.portal_url.as_deref())?;
+            watch(config.tls.as_ref(), tasks);
+            let token = parts.token_peer(config.token_url.as_deref(), config.tls.as_ref(), tasks)?;
+            let portal = parts.portal_peer(config.portal_url.as_deref(), config.tls.as_ref(), tasks)?;
             parts.gateway = Some(gateway::Gateway::new(config.clone(), token, portal, ambient.clone()));
         }
         Ok(parts)
@@ -146,7 +182,8 @@ impl Parts {
         let migrated = database.require_schema::<pipelines::Migrator>().await;
         migrated.map_err(|error| Failure::because("pipelines database", error))?;
         let settings = pipelines::Settings { public_url: config.public_url.clone(), ..pipelines::Settings::default() };
-        let token = self.token_peer(config.token_url.as_deref())?;
+        watch(config.tls.as_ref(), tasks);
+        let token = self.token_peer(config.token_url.as_deref(), config.tls.as_ref(), tasks)?;
         let directory = Arc::new(Directory::new(token.clone(), config.service_key.clone()));
         let pipelines = pipelines::Api::new(database, directory, ambient.clone(), settings);
         let built_in = Arc::new(BuiltIn(pipelines.clone()));
@@ -164,15 +201,15 @@ impl Parts {
         let failed = |error| Failure::because("grpc", error);
         let mut addresses = Addresses::default();
         if let (Some(service), Some(config)) = (&self.token, &roles.token) {
-            let served =
-                Served::start(tasks, &config.grpc_listen, service.routes(), &token::NAMES, contracts::DESCRIPTORS)
-                    .await;
+            let listen = Listen { at: config.grpc_listen.clone(), tls: config.tls.clone() };
+            let served = Served::start(tasks, listen, service.routes(), &token::NAMES, contracts::DESCRIPTORS).await;
             addresses.token_grpc = Some(served.map_err(failed)?.address);
         }
         if let (Some(service), Some(config)) = (&self.portal, &roles.portal) {
             let names = [&portal::Service::NAMES[..], &[pipelines::Service::NAME]].concat();
             let routes = self.portal_routes(service);
-            let served = Served::start(tasks, &config.grpc_listen, routes, &names, contracts::DESCRIPTORS).await;
+            let listen = Listen { at: config.grpc_listen.clone(), tls: config.tls.clone() };
+            let served = Served::start(tasks, listen, routes, &names, contracts::DESCRIPTORS).await;
             addresses.portal_grpc = Some(served.map_err(failed)?.address);
         }
         Ok(addresses)
@@ -185,10 +222,10 @@ impl Parts {
         token.into_iter().chain(portal).collect()
     }
 
-    fn token_peer(&self, url: Option<&str>) -> Result<Peer, Failure> {
+    fn token_peer(&self, url: Option<&str>, tls: Option<&Tls>, tasks: &Tasks) -> Result<Peer, Failure> {
         match (&self.token, url) {
             (Some(service), None) => Ok(Peer::local(Layered::new(service.routes().prepare()))),
-            (_, url) => remote(url, "token"),
+            (_, url) => remote(url, "token", tls, tasks),
         }
     }
 
@@ -197,29 +234,30 @@ impl Parts {
         self.pipelines_rpc.iter().fold(portal.routes(), |routes, pipelines| pipelines.add_to(routes))
     }
 
-    fn portal_peer(&self, url: Option<&str>) -> Result<Peer, Failure> {
+    fn portal_peer(&self, url: Option<&str>, tls: Option<&Tls>, tasks: &Tasks) -> Result<Peer, Failure> {
         match (&self.portal, url) {
             (Some(service), None) => Ok(Peer::local(Layered::new(self.portal_routes(service).prepare()))),
-            (_, url) => remote(url, "portal"),
+            (_, url) => remote(url, "portal", tls, tasks),
         }
     }
 }
 
-/// A service in another process.
-pub(crate) fn remote(url: Option<&str>, part: &str) -> Result<Peer, Failure> {
-    const CONNECT: Duration = Duration::from_secs(2);
-    // After a partition that closes no connection TCP takes minutes to notice, and until then every RPC goes into the void.
-    // With these it is noticed within 4 s, and whoever calls next connects anew; idle connections too, for the next call
-    // mustn't be the one that finds out. Only parts of ours are called, which answer pings however many there are.
-    const PING: Duration = Duration::from_secs(2);
-    const PONG: Duration = Duration::from_secs(2);
+/// Keeps what a part shows to others as its files have it.
+fn watch(tls: Option<&Tls>, tasks: &Tasks) {
+    if let Some(tls) = tls {
+        tls.watch(tasks);
+    }
+}
+
+/// A service in other processes.
+pub(crate) fn remote(url: Option<&str>, part: &str, tls: Option<&Tls>, tasks: &Tasks) -> Result<Peer, Failure> {
     let url = url.ok_or_else(|| Failure::Plain(format!("where the {part} service is isn't set")))?;
-    let endpoint = Endpoint::from_shared(url.to_owned());
-    let endpoint =
-        endpoint.map_err(|error| Failure::because(format!("{url} is no address of the {part} service"), error))?;
-    let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
-    let endpoint = endpoint.http2_keep_alive_interval(PING).keep_alive_timeout(PONG).keep_alive_while_idle(true);
-    Ok(Peer::remote(&endpoint))
+    let address: Address =
+        url.parse().map_err(|error| Failure::because(format!("{url} is no address of the {part} service"), error))?;
+    if address.is_tls && tls.is_none() {
+        return Err(Failure::Plain(format!("{url} needs GATEWAY_TLS__CERT_FILE, …KEY_FILE and …CA_FILE")));
+    }
+    Ok(Peer::remote(&address, tls, tasks))
 }
 
 #[cfg(test)]
@@ -237,7 +275,8 @@ mod tests {
             Ok(())
         };
         let ended =
-            tokio::time::timeout(Duration::from_secs(30), until_stopped(&tasks, Box::pin(start))).await.unwrap();
+            tokio::time::timeout(Duration::from_secs(30), until_stopped(&tasks, Stop::AT_ONCE, Box::pin(start)));
+        let ended = ended.await.unwrap();
         assert!(ended.unwrap_err().to_string().contains("panicked"));
         assert!(stopping.is_cancelled());
     }
@@ -246,7 +285,7 @@ mod tests {
     async fn a_call_of_a_part_that_has_fallen_silent_breaks_off() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut client = TokenServiceClient::new(remote(Some(&url), "token").unwrap());
+        let mut client = TokenServiceClient::new(remote(Some(&url), "token", None, &Tasks::default()).unwrap());
         let call = client.report_uses(ReportUsesRequest::default());
         // It accepts, and never says a word.
         let (silent, broken) = tokio::join!(listener.accept(), tokio::time::timeout(Duration::from_secs(30), call));

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     announce,
-    assembly::{self, Parts},
+    assembly::{self, Parts, Stop},
     command::{Role, Standalone},
     data_directory::DataDirectory,
     failure::Failure,
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: Standalone, environment: Environment, metrics: 
     let directory = DataDirectory::open(&options.data_dir)?;
     running::remove(&directory)?;
     let start = start(&options, environment, &directory, &tasks, metrics);
-    let ended = assembly::until_stopped(&tasks, Box::pin(start)).await;
+    let ended = assembly::until_stopped(&tasks, Stop::AT_ONCE, Box::pin(start)).await;
     ended.and(running::remove(&directory))
 }
 
@@ -97,12 +97,15 @@ async fn serve(
     for listener in admins {
         serve_admin(tasks, listener, parts.readiness(), metrics.clone());
     }
-    let url = |address: Option<SocketAddr>| address.map(|address| format!("http://{address}")).unwrap_or_default();
+    let url = |scheme, address: Option<SocketAddr>| address.map(|address| format!("{scheme}://{address}"));
+    let scheme = |is_tls| if is_tls { "https" } else { "http" };
+    let token_scheme = scheme(roles.token.as_ref().is_some_and(|config| config.tls.is_some()));
+    let portal_scheme = scheme(roles.portal.as_ref().is_some_and(|config| config.tls.is_some()));
     Ok(Urls {
-        gateway: url(Some(address(public)?)),
-        admin: url(first_admin),
-        token_grpc: url(addresses.token_grpc),
-        portal_grpc: url(addresses.portal_grpc),
+        gateway: url("http", Some(address(public)?)).unwrap_or_default(),
+        admin: url("http", first_admin).unwrap_or_default(),
+        token_grpc: url(token_scheme, addresses.token_grpc).unwrap_or_default(),
+        portal_grpc: url(portal_scheme, addresses.portal_grpc).unwrap_or_default(),
     })
 }
 

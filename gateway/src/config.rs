@@ -6,6 +6,7 @@ use kit::{
     address::Networks,
     config::{Environment, Problems, Settings},
     grpc::ServiceKey,
+    tls::Tls,
 };
 
 use crate::{
@@ -29,6 +30,10 @@ pub struct Config {
     pub token_url: Option<String>,
     /// Where the portal service is. Absent: in this process.
     pub portal_url: Option<String>,
+    /// What is shown to the services, and by what they are known, if their addresses are `https`.
+    pub tls: Option<Tls>,
+    /// How long it goes on serving when it has been asked to stop.
+    pub stop_grace: Duration,
     /// Where `/healthz`, `/readyz` and `/metrics` are served, `host:port`; nowhere when absent.
     pub admin_listen: Option<String>,
     /// The proxies whose `X-Forwarded-For` is believed.
@@ -93,7 +98,9 @@ impl Config {
         let listen = settings.required("HTTP__LISTEN");
         let public_url = settings.public_url("PUBLIC__URL");
         let service_key = settings.parsed_secret("SERVICE__KEY");
-        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key));
+        let tls = settings.tls(["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"]);
+        let stop_grace = settings.stop_grace("STOP__GRACE_MS");
+        let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key, tls.as_ref()));
         let admin_listen = settings.optional("ADMIN__LISTEN");
         let trusted_proxies = settings.optional("HTTP__TRUSTED_PROXIES").unwrap_or_default();
         let allowed_origins = settings.optional("CORS__ALLOWED_ORIGINS").unwrap_or_default();
@@ -108,6 +115,8 @@ impl Config {
             service_key,
             token_url,
             portal_url,
+            tls,
+            stop_grace,
             admin_listen,
             trusted_proxies,
             allowed_origins,
@@ -190,7 +199,7 @@ mod tests {
         assert_eq!((config.public_url.as_str(), config.limits), ("https://portals.example", Limits::default()));
         assert!(config.trusted_proxies.is_empty() && config.token_url.is_none() && config.allowed_origins.is_empty());
         assert!(config.scanner_keys.is_none());
-        assert_eq!(shown.len(), 19);
+        assert_eq!(shown.len(), 23);
         assert!(!format!("{shown:?}{config:?}").contains("kkk"));
     }
 

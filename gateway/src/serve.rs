@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
+    io, iter,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, response::Response, routing::future::RouteFuture};
-use http::{Request, Version};
+use http::{HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -50,24 +50,40 @@ pub(crate) fn start(gateway: &Gateway, tasks: &Tasks, listener: TcpListener) {
         protocol: protocol(&limits, tasks),
         patience: limits.header_timeout,
         turns: Turns::start(tasks),
+        leaving: tasks.leaving(),
     });
     let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (tasks, stop) = (tasks.clone(), tasks.stopping());
     tasks.clone().spawn(async move {
-        while let Some((stream, peer, place)) = stop.run_until_cancelled(accept(&listener, &places)).await {
+        let attend = |(stream, peer, place): Guest| {
             let (server, stop) = (Arc::clone(&server), stop.child_token());
             tasks.attend(async move {
                 server.converse(stream, peer, stop).await;
                 drop(place);
             });
+        };
+        while let Some(guest) = stop.run_until_cancelled(accept(&listener, &places)).await {
+            attend(guest);
         }
+        waiting(listener, &places).for_each(attend);
     });
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+/// A connection, who opened it, and its place among those that there may be.
+type Guest = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
+
+/// Those whom the kernel has let in already: closing the listener would cut off what they have sent. Nobody comes after them.
+fn waiting(listener: TcpListener, places: &Arc<Semaphore>) -> impl Iterator<Item = Guest> {
+    let listener = listener.into_std().ok();
+    iter::from_fn(move || {
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer, Some(place)))
+    })
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Guest {
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
@@ -125,6 +141,7 @@ struct Server {
     protocol: auto::Builder<Spawner>,
     patience: Duration,
     turns: Turns,
+    leaving: CancellationToken,
 }
 
 impl Server {
@@ -135,7 +152,12 @@ impl Server {
             return;
         }
         let connection = Connection::of(peer.ip());
-        let service = Entry { router: self.router.clone(), connection: connection.clone(), turns: self.turns.clone() };
+        let service = Entry {
+            router: self.router.clone(),
+            connection: connection.clone(),
+            turns: self.turns.clone(),
+            leaving: self.leaving.clone(),
+        };
         let stream = TokioIo::new(Watched::new(stream, connection.clone()));
         let mut talk = pin!(self.protocol.serve_connection(stream, service));
         let mut watch = pin!(connection.silence(self.patience, IDLE));
@@ -169,6 +191,7 @@ struct Entry {
     router: Router,
     connection: Connection,
     turns: Turns,
+    leaving: CancellationToken,
 }
 
 type Answer = Result<Response, Infallible>;
@@ -186,6 +209,8 @@ impl hyper::service::Service<Request<Incoming>> for Entry {
         // An HTTP/1 answer is polled by its connection, in the connection's turn; those of HTTP/2 are tasks of their own.
         if is_stream {
             Either::Right(Box::pin(in_turn(answer, self.turns.clone(), connection)))
+        } else if self.leaving.is_cancelled() {
+            Either::Right(Box::pin(last(answer)))
         } else {
             Either::Left(answer)
         }
@@ -195,4 +220,12 @@ impl hyper::service::Service<Request<Incoming>> for Entry {
 async fn in_turn(answer: RouteFuture<Infallible>, turns: Turns, connection: Connection) -> Answer {
     let (mut answer, mut place) = (pin!(answer), turns.place());
     poll_fn(|cx| place.poll(connection.is_suspect(), answer.as_mut(), cx)).await
+}
+
+/// The last answer of an HTTP/1 connection: the client says the rest elsewhere. Said while it is served still, so that it
+/// doesn't send anything on a connection that is being closed.
+async fn last(answer: RouteFuture<Infallible>) -> Answer {
+    let mut answer = answer.await?;
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(answer)
 }

@@ -70,6 +70,8 @@ fn gateway_before(peer: Peer, change: impl FnOnce(&mut Config)) -> Gateway {
         service_key: key(),
         token_url: None,
         portal_url: None,
+        tls: None,
+        stop_grace: std::time::Duration::ZERO,
         admin_listen: None,
         trusted_proxies: "".parse().unwrap(),
         allowed_origins: crate::Origins::default(),

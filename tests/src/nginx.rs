@@ -21,19 +21,31 @@ impl Nginx {
     /// Starts one on a free port of 127.0.0.1 before `upstream`, as a single process, so that nothing is left of it when it is
     /// killed. What is documented is run as it stands, but for the addresses and TLS.
     pub fn before(upstream: SocketAddr) -> Self {
+        Self::with(&[("127.0.0.1:8080", upstream.to_string())])
+    }
+
+    /// The same before two gateways, with the lines that are documented for that.
+    pub fn before_both(upstreams: [SocketAddr; 2]) -> Self {
+        let [first, second] = upstreams;
+        let servers = format!("{first} max_fails=1 fail_timeout=1s;\n    server {second} max_fails=1 fail_timeout=1s;");
+        Self::with(&[
+            ("127.0.0.1:8080;", servers),
+            ("proxy_next_upstream off;", "proxy_next_upstream error;".to_owned()),
+        ])
+    }
+
+    fn with(changes: &[(&str, String)]) -> Self {
         let (directory, address) = (tempfile::tempdir().unwrap(), raw::free_address());
         let documented: String = clients::block("operations.md", "nginx")
             .lines()
             .filter(|line| !line.trim().starts_with("ssl_"))
             .map(|line| format!("{line}\n"))
             .collect();
-        let site = [("127.0.0.1:8080", upstream.to_string()), ("443 ssl", address.to_string())].into_iter().fold(
-            documented,
-            |text, (from, to)| {
-                assert!(text.contains(from), "no {from} in what is documented");
-                text.replace(from, &to)
-            },
-        );
+        let listen = ("443 ssl", address.to_string());
+        let site = changes.iter().chain([&listen]).fold(documented, |text, (from, to)| {
+            assert!(text.contains(from), "no {from} in what is documented");
+            text.replace(from, to)
+        });
         let home = directory.path().display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|what| format!("{what}_temp_path {home}/{what};\n"))

@@ -129,9 +129,14 @@ impl Split {
 
     /// Asks a part to stop (SIGTERM) and waits.
     pub fn stop(&mut self, part: Part) -> ExitStatus {
+        self.stop_within(part, STOP)
+    }
+
+    /// The same, with as much patience.
+    pub fn stop_within(&mut self, part: Part, patience: Duration) -> ExitStatus {
         let mut process = self.processes[part as usize].take().unwrap();
         process.signal("TERM");
-        process.wait(STOP)
+        process.wait(patience)
     }
 
     /// Cuts a part's power.
@@ -175,6 +180,7 @@ impl Split {
                 ("TOKEN_SERVICE__KEY_FILE", file("service.key")),
                 ("TOKEN_GRPC__LISTEN", token.to_string()),
                 ("TOKEN_ADMIN__LISTEN", admin),
+                ("TOKEN_STOP__GRACE_MS", "0".to_owned()),
             ],
             Part::Portal => vec![
                 ("PORTAL_DATABASE__URL", format!("sqlite:{}", file("portal.db"))),
@@ -183,6 +189,7 @@ impl Split {
                 ("PORTAL_SERVICE__KEY_FILE", file("service.key")),
                 ("PORTAL_GRPC__LISTEN", portal.to_string()),
                 ("PORTAL_ADMIN__LISTEN", admin),
+                ("PORTAL_STOP__GRACE_MS", "0".to_owned()),
                 ("PORTAL_TOKEN__URL", format!("http://{token}")),
                 ("PORTAL_PUBLIC__URL", format!("http://{gateway}")),
             ],
@@ -191,6 +198,7 @@ impl Split {
                 ("GATEWAY_PUBLIC__URL", format!("http://{gateway}")),
                 ("GATEWAY_SERVICE__KEY_FILE", file("service.key")),
                 ("GATEWAY_ADMIN__LISTEN", admin),
+                ("GATEWAY_STOP__GRACE_MS", "0".to_owned()),
                 ("GATEWAY_TOKEN__URL", format!("http://{token}")),
                 ("GATEWAY_PORTAL__URL", format!("http://{portal}")),
             ],

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use kit::{
     config::{Environment, Settings},
     grpc::ServiceKey,
+    tls::Tls,
 };
 
 use crate::{
@@ -18,6 +19,8 @@ const DATA_DIRECTORY: &str = "portals-data";
 const TOKEN_URL: &str = "GATEWAY_TOKEN__URL";
 const PORTAL_URL: &str = "GATEWAY_PORTAL__URL";
 const SERVICE_KEY: &str = "GATEWAY_SERVICE__KEY";
+const TLS_KEYS: [&str; 3] = ["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"];
+const TLS: [&str; 3] = ["GATEWAY_TLS__CERT_FILE", "GATEWAY_TLS__KEY_FILE", "GATEWAY_TLS__CA_FILE"];
 
 /// An installation's services.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Installation {
     pub(super) token_url: String,
     pub(super) portal_url: String,
     pub(super) service_key: ServiceKey,
+    /// What is shown to them where they ask for it.
+    pub(super) tls: Option<Tls>,
     /// Where this was found, for messages.
     pub(super) source: String,
 }
@@ -34,7 +39,7 @@ pub(super) struct Installation {
 pub(super) fn find(data_dir: Option<&Path>, environment: &Environment) -> Result<Installation, Failure> {
     let Some(path) = directory(data_dir, environment)? else { return of_environment(environment) };
     match Running::find(&path)? {
-        Some(running) => of_process(running, &running::file(&path)),
+        Some(running) => of_process(running, &running::file(&path), environment),
         None => Err(Failure::Plain(format!("no installation is running in {}", path.display()))),
     }
 }
@@ -58,12 +63,15 @@ pub(super) fn directory(data_dir: Option<&Path>, environment: &Environment) -> R
     }
 }
 
-fn of_process(running: Running, file: &Path) -> Result<Installation, Failure> {
+fn of_process(running: Running, file: &Path, environment: &Environment) -> Result<Installation, Failure> {
     let source = file.display().to_string();
     let Running { token_grpc, portal_grpc, service_key, .. } = running;
     let service_key =
         service_key.parse().map_err(|error| Failure::because(format!("service_key in {source}"), error))?;
-    Ok(Installation { token_url: token_grpc, portal_url: portal_grpc, service_key, source })
+    let mut settings = Settings::new("GATEWAY", &only(environment, &TLS));
+    let tls = settings.tls(TLS_KEYS);
+    settings.finish()?;
+    Ok(Installation { token_url: token_grpc, portal_url: portal_grpc, service_key, tls, source })
 }
 
 fn of_environment(environment: &Environment) -> Result<Installation, Failure> {
@@ -76,15 +84,22 @@ fn of_environment(environment: &Environment) -> Result<Installation, Failure> {
             if let [one] = missing.as_slice() { format!("{one} is") } else { format!("{} are", missing.join(", ")) }
         )));
     }
-    let ours = |name: &str| [TOKEN_URL, PORTAL_URL, SERVICE_KEY].contains(&name.trim_end_matches("_FILE"));
-    let environment = environment.iter().filter(|(name, _)| ours(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let mut settings = Settings::new("GATEWAY", &environment);
-    let [token_url, portal_url] = ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key).unwrap_or_default());
+    let key_file = format!("{SERVICE_KEY}_FILE");
+    let ours = [&[TOKEN_URL, PORTAL_URL, SERVICE_KEY, &key_file], TLS.as_slice()].concat();
+    let mut settings = Settings::new("GATEWAY", &only(environment, &ours));
+    let tls = settings.tls(TLS_KEYS);
+    let [token_url, portal_url] =
+        ["TOKEN__URL", "PORTAL__URL"].map(|key| settings.part_url(key, tls.as_ref()).unwrap_or_default());
     let service_key = settings.parsed_secret("SERVICE__KEY");
     settings.finish()?;
     // Without a key there was a problem, so that `finish` failed.
     let service_key = service_key.ok_or_else(|| Failure::Plain(format!("{SERVICE_KEY} is missing")))?;
-    Ok(Installation { token_url, portal_url, service_key, source: "the environment".to_owned() })
+    Ok(Installation { token_url, portal_url, service_key, tls, source: "the environment".to_owned() })
+}
+
+fn only(environment: &Environment, names: &[&str]) -> Environment {
+    let named = environment.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    named.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]
@@ -109,7 +124,7 @@ mod tests {
         let weak = [urls[0], urls[1], (SERVICE_KEY, "short")];
         assert!(named(&weak).contains("GATEWAY_SERVICE__KEY: must be 32"));
         let tls = [urls[0], (PORTAL_URL, "https://portal:1"), (SERVICE_KEY, &"k".repeat(32))];
-        assert!(named(&tls).contains("don't speak TLS"));
+        assert!(named(&tls).contains("https needs GATEWAY_TLS__CERT_FILE"));
         assert!(named(&[urls[0], (PORTAL_URL, "portal"), (SERVICE_KEY, &"k".repeat(32))]).contains(PORTAL_URL));
     }
 

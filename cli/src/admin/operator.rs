@@ -8,6 +8,7 @@ use contracts::{
 };
 use kit::{
     ambient::Ambient,
+    boot::Tasks,
     error::Code,
     grpc::{Caller, Peer, Refusal},
 };
@@ -40,8 +41,9 @@ pub(super) enum Part {
 impl Operator {
     /// Connects when first used.
     pub(super) fn new(installation: Installation, ambient: Ambient) -> Result<Self, Failure> {
-        let token = assembly::remote(Some(&installation.token_url), "token")?;
-        let portal = assembly::remote(Some(&installation.portal_url), "portal")?;
+        let (tasks, tls) = (Tasks::default(), installation.tls.as_ref());
+        let token = assembly::remote(Some(&installation.token_url), "token", tls, &tasks)?;
+        let portal = assembly::remote(Some(&installation.portal_url), "portal", tls, &tasks)?;
         let (token, portal) = (OperatorServiceClient::new(token), RegistryServiceClient::new(portal));
         let request_id = ambient.uuid().to_string();
         Ok(Self { token, portal, ambient, installation, request_id })
@@ -121,6 +123,7 @@ mod tests {
             token_url: "http://127.0.0.1:1".to_owned(),
             portal_url: "http://127.0.0.1:2".to_owned(),
             service_key: "k".repeat(32).parse().unwrap(),
+            tls: None,
             source: "running.json".to_owned(),
         };
         Operator::new(installation, Ambient::system()).unwrap()

@@ -52,8 +52,9 @@ async fn what_no_service_reported_is_the_gateways() {
 
 #[tokio::test]
 async fn a_part_that_cannot_be_reached_is_a_503() {
-    let nobody = tonic::transport::Endpoint::from_static("http://127.0.0.1:1");
-    let router = super::gateway_before(kit::grpc::Peer::remote(&nobody), |_| {}).router();
+    let nobody = "http://127.0.0.1:1".parse().unwrap();
+    let peer = kit::grpc::Peer::remote(&nobody, None, &kit::boot::Tasks::default());
+    let router = super::gateway_before(peer, |_| {}).router();
     for (method, path) in
         [("POST", CALL), ("GET", "/v2/user"), ("GET", "/v2/organizations"), ("GET", "/.well-known/jwks.json")]
     {

@@ -182,7 +182,7 @@ async fn a_refusal_comes_with_all_that_the_service_said() {
 
 #[tokio::test]
 async fn what_fails_between_the_parts_is_said_in_our_words() {
-    let unreachable = Peer::remote(&tonic::transport::Endpoint::from_static("http://127.0.0.1:1"));
+    let unreachable = Peer::remote(&"http://127.0.0.1:1".parse().unwrap(), None, &kit::boot::Tasks::default());
     let world = World::before(gateway_before(unreachable, |_| {})).await;
     let refusal = refused(world.web(LIST, &asking(), &[]).await).await;
     assert_eq!((refusal.class, refusal.reason.as_str()), (Code::Unavailable, "service_unavailable"));

@@ -2,12 +2,12 @@
 
 mod tasks;
 
-use std::{fs, future::Future, io, process, sync::Arc, time::Duration};
+use std::{fs, io, process, sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -18,16 +18,26 @@ pub use tasks::Tasks;
 /// How often measured values are folded into their histograms: until then each takes memory of its own.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Listens for SIGINT (Ctrl-C) and SIGTERM from now on. The future completes when one arrives. To be called before the
-/// process says that it is there: until then a signal ends it the hard way.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
+/// SIGINT (Ctrl-C) and SIGTERM.
+#[derive(Debug)]
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Listens from now on. To be called before the process says that it is there: until then a signal ends it the hard way.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }
 
 /// What this process is called where there are several: its machine (in a container, its name) and its number.
@@ -51,10 +61,10 @@ pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Read
         let upkeep = upkeep.clone();
         async move { upkeep.run_upkeep() }
     });
-    let stop = tasks.stopping();
+    let leaving = tasks.leaving();
     let ready = move || {
-        let (parts, stop) = (parts.clone(), stop.clone());
-        async move { readiness(&parts, &stop).await }
+        let (parts, leaving) = (parts.clone(), leaving.clone());
+        async move { readiness(&parts, &leaving).await }
     };
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -69,9 +79,9 @@ pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Read
     });
 }
 
-async fn readiness(parts: &[Arc<dyn Readiness>], stop: &CancellationToken) -> (StatusCode, String) {
+async fn readiness(parts: &[Arc<dyn Readiness>], leaving: &CancellationToken) -> (StatusCode, String) {
     let mut missing = Vec::new();
-    if stop.is_cancelled() {
+    if leaving.is_cancelled() {
         missing.push("stopping".to_owned());
     }
     for part in parts {

@@ -6,10 +6,19 @@
 //!
 //! To add a setting: a field and a line in the part's `config.rs`, and a line in `deploy/env/<part>.env.example`.
 
-use std::{collections::BTreeMap, fmt::Display, fs, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, fs, path::PathBuf, str::FromStr, time::Duration};
 
 use http::Uri;
 use zeroize::Zeroizing;
+
+use crate::{
+    error::chain,
+    grpc::Address,
+    tls::{Files, Tls},
+};
+
+/// For whoever is told of readiness by looking every few seconds, as load balancers and endpoint lists are.
+const STOP_GRACE_MS: u64 = 5_000;
 
 /// The process's environment, or what stands in for it.
 pub type Environment = BTreeMap<String, String>;
@@ -137,15 +146,36 @@ impl Settings {
         url
     }
 
-    /// Where another part is: as [`Settings::base_url`], and without TLS, which parts don't speak to each other yet. It is
-    /// better refused than believed in.
-    pub fn part_url(&mut self, key: &str) -> Option<String> {
-        let url = self.base_url(key)?;
-        if url.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https")) {
-            let why = "parts don't speak TLS to each other yet: give an http URL, in a private network";
-            self.refuse(key, format!("{url:?}: {why}"));
+    /// Where another part is, or several of the kind: see [`Address`]. `https` needs what [`Settings::tls`] has read.
+    pub fn part_url(&mut self, key: &str, tls: Option<&Tls>) -> Option<String> {
+        let address: Address = self.optional(key)?;
+        if address.is_tls && tls.is_none() {
+            self.refuse(key, format!("{address}: https needs {} and its like", self.name("TLS__CERT_FILE")));
         }
-        Some(url)
+        Some(address.to_string())
+    }
+
+    /// What this part shows to the others and knows them by: the files of certificate, key and authority, all of them or none.
+    pub fn tls(&mut self, names: [&str; 3]) -> Option<Tls> {
+        let [cert, key, ca] = match names.map(|name| self.optional::<PathBuf>(name)) {
+            [Some(cert), Some(key), Some(ca)] => [cert, key, ca],
+            given => {
+                let missing = names.iter().zip(&given).filter(|(_, given)| given.is_none());
+                let missing: Vec<_> = missing.map(|(name, _)| self.name(name)).collect();
+                if missing.len() < names.len() {
+                    self.problem(format!("{} missing: TLS between parts needs all three files", missing.join(", ")));
+                }
+                return None;
+            }
+        };
+        let opened = Tls::open(Files { cert, key, ca });
+        let [name, ..] = names;
+        opened.map_err(|error| self.refuse(name, chain(&error))).ok()
+    }
+
+    /// How long the part goes on serving when it has been asked to stop, so that nobody is sent to it any more by then.
+    pub fn stop_grace(&mut self, key: &str) -> Duration {
+        Duration::from_millis(self.or(key, STOP_GRACE_MS))
     }
 
     /// A secret without which the part can't run: the setting itself or the file that its `_FILE` twin names.
@@ -300,13 +330,33 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_called_without_tls() {
-        let mut given = settings(&[("TOKEN_A__URL", "http://a:1/"), ("TOKEN_B__URL", "HTTPS://b:1")]);
-        assert_eq!(given.part_url("A__URL").as_deref(), Some("http://a:1"));
-        given.part_url("B__URL");
-        let refused = given.finish().unwrap_err().to_string();
-        assert!(refused.starts_with("TOKEN_B__URL") && refused.contains("don't speak TLS"), "{refused}");
-        assert_eq!(settings(&[]).part_url("A__URL"), None);
+    fn a_part_is_called_with_tls_only_where_there_is_a_certificate() {
+        let urls =
+            [("TOKEN_A__URL", "http://a:1,b:2/"), ("TOKEN_B__URL", "HTTPS://b:1"), ("TOKEN_C__URL", "http://c/d")];
+        let mut given = settings(&urls);
+        assert_eq!(given.part_url("A__URL", None).as_deref(), Some("http://a:1,b:2"));
+        given.part_url("B__URL", None);
+        given.part_url("C__URL", None);
+        let Problems(problems) = given.finish().unwrap_err();
+        let said: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        assert!(said[0].starts_with("TOKEN_B__URL") && said[0].contains("TOKEN_TLS__CERT_FILE"), "{said:?}");
+        assert!(said[1].starts_with("TOKEN_C__URL") && said.len() == 2, "{said:?}");
+        assert_eq!(settings(&[]).part_url("A__URL", None), None);
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_its_authority() {
+        let names = ["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"];
+        assert!(settings(&[]).tls(names).is_none());
+        let mut given = settings(&[("TOKEN_TLS__KEY_FILE", "/k")]);
+        assert!(given.tls(names).is_none());
+        let said = given.finish().unwrap_err().to_string();
+        assert!(said.starts_with("TOKEN_TLS__CERT_FILE, TOKEN_TLS__CA_FILE missing"), "{said}");
+        let files = [("TOKEN_TLS__CERT_FILE", "/c"), ("TOKEN_TLS__KEY_FILE", "/k"), ("TOKEN_TLS__CA_FILE", "/no/ca")];
+        let mut given = settings(&files);
+        assert!(given.tls(names).is_none());
+        let said = given.finish().unwrap_err().to_string();
+        assert!(said.contains("/no/ca can't be read"), "{said}");
     }
 
     #[test]

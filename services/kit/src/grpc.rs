@@ -1,18 +1,24 @@
 //! gRPC plumbing: peers in or out of process, the caller of an RPC, errors on the wire, serving.
 
+mod address;
+mod budget;
 mod caller;
 mod layer;
+mod listener;
 mod notes;
 mod peer;
+mod remote;
 mod serve;
 mod status;
 mod time;
 
+pub use address::{Address, NoAddress};
+pub use budget::{for_all, remaining};
 pub use caller::{Caller, REQUEST_ID, ServiceKey, WeakServiceKey};
 pub use layer::{Layered, deadline};
 pub use notes::answer;
 pub use peer::Peer;
-pub use serve::{ServeError, Served};
+pub use serve::{Listen, ServeError, Served};
 pub use status::{Refusal, put_figures, to_status};
 pub use time::{to_instant, to_timestamp};
 

@@ -20,4 +20,5 @@ pub mod json;
 pub mod keys;
 pub mod outbox;
 pub mod telemetry;
+pub mod tls;
 pub mod window;

@@ -7,6 +7,7 @@ use kit::{
     address::Networks,
     config::{Environment, Problems, Settings},
     grpc::ServiceKey,
+    tls::Tls,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -27,6 +28,10 @@ pub struct Config {
     pub admin_listen: Option<String>,
     /// Where the token service is; `None`: in this process.
     pub token_url: Option<String>,
+    /// What is shown to the token service, and what clients of gRPC must have a certificate like, if they must.
+    pub tls: Option<Tls>,
+    /// How long it goes on serving when it has been asked to stop.
+    pub stop_grace: Duration,
     /// The gateway's address as callers know it, without a slash at the end.
     pub public_url: String,
     /// How much is allowed.
@@ -112,7 +117,10 @@ impl Config {
         let pipelines_database_url = settings.optional_secret("PIPELINES__DATABASE_URL").map(|url| url.to_string());
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let (keys_file, grpc_listen) = (settings.required("KEYS__FILE"), settings.required("GRPC__LISTEN"));
-        let (admin_listen, token_url) = (settings.optional("ADMIN__LISTEN"), settings.part_url("TOKEN__URL"));
+        let tls = settings.tls(["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"]);
+        let stop_grace = settings.stop_grace("STOP__GRACE_MS");
+        let admin_listen = settings.optional("ADMIN__LISTEN");
+        let token_url = settings.part_url("TOKEN__URL", tls.as_ref());
         let public_url = settings.public_url("PUBLIC__URL");
         let (limits, upstream) = (Limits::read(&mut settings), Upstream::read(&mut settings));
         let webhooks = Webhooks::read(&mut settings);
@@ -126,6 +134,8 @@ impl Config {
             grpc_listen,
             admin_listen,
             token_url,
+            tls,
+            stop_grace,
             public_url,
             limits,
             upstream,

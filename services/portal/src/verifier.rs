@@ -29,7 +29,7 @@ use kit::{
     ambient::Ambient,
     credential::{self, Plain},
     error::Code,
-    grpc::{Caller, MOST_PAGE_BYTES, Peer, Refusal, ServiceKey},
+    grpc::{Caller, MOST_PAGE_BYTES, Peer, Refusal, ServiceKey, for_all},
 };
 use sha2::Sha256;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -119,7 +119,8 @@ impl Verifier {
     /// The answer of a question that was asked after this was called, or of an older one that nothing has ended: one that
     /// was under way may have been answered before a revocation that the caller knows to be acknowledged.
     async fn fresh(&self, caller: &Caller, slot: Slot) -> Answer {
-        let ask = || self.ask(caller, slot);
+        // The answer is for whoever waits for it, whenever who asked first has to be done.
+        let ask = || for_all(self.ask(caller, slot));
         match self.flights.join(slot, ask).await {
             // Under a lease whatever was acknowledged before is applied here, and told by the recent events.
             (Ok(verdict), false) if !(self.is_leased() && self.verdicts.vouch(&verdict)) => {

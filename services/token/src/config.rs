@@ -1,11 +1,12 @@
 //! The settings of this part: the only file that knows their names.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use kit::{
     config::{Environment, Problems, Settings},
     credential::{DEFAULT_LETTERS, is_letters},
     grpc::ServiceKey,
+    tls::Tls,
 };
 
 /// What the token service is run with.
@@ -21,6 +22,10 @@ pub struct Config {
     pub grpc_listen: String,
     /// Where `/healthz`, `/readyz` and `/metrics` are served, `host:port`; nowhere when absent.
     pub admin_listen: Option<String>,
+    /// What clients of gRPC must have a certificate like, if they must.
+    pub tls: Option<Tls>,
+    /// How long it goes on serving when it has been asked to stop.
+    pub stop_grace: Duration,
     /// What new credentials begin with.
     pub letters: String,
     /// Rates.
@@ -65,6 +70,8 @@ impl Config {
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let grpc_listen = settings.required("GRPC__LISTEN");
         let admin_listen = settings.optional("ADMIN__LISTEN");
+        let tls = settings.tls(["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"]);
+        let stop_grace = settings.stop_grace("STOP__GRACE_MS");
         let letters = settings.or("CREDENTIALS__LETTERS", DEFAULT_LETTERS.to_owned());
         if !is_letters(&letters) {
             settings.refuse("CREDENTIALS__LETTERS", "must be 2 to 10 of a-z and 0-9");
@@ -73,7 +80,9 @@ impl Config {
         let shown = settings.finish()?;
         // Without a key there was a problem, so that `finish` failed.
         let service_key = service_key.ok_or_else(|| Problems(Vec::new()))?;
-        Ok((Self { database_url, keys_file, service_key, grpc_listen, admin_listen, letters, limits }, shown))
+        let config =
+            Self { database_url, keys_file, service_key, grpc_listen, admin_listen, tls, stop_grace, letters, limits };
+        Ok((config, shown))
     }
 }
 

@@ -17,6 +17,7 @@ const LAST: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    leave: CancellationToken,
     stop: CancellationToken,
     /// What is done when the others have ended.
     last: TaskTracker,
@@ -74,6 +75,17 @@ impl Tasks {
         });
     }
 
+    /// Says that the process is about to stop: what it serves it goes on serving, but nobody should come to stay.
+    pub fn leave(&self) {
+        self.leave.cancel();
+    }
+
+    /// Cancelled when the process is about to stop, at the latest when it begins to.
+    #[must_use]
+    pub fn leaving(&self) -> CancellationToken {
+        self.leave.clone()
+    }
+
     /// Cancelled when the process begins to stop.
     #[must_use]
     pub fn stopping(&self) -> CancellationToken {
@@ -89,6 +101,7 @@ impl Tasks {
     /// whether they did.
     pub async fn stop(&self, patience: Duration) -> bool {
         let last = LAST.min(patience / 2);
+        self.leave.cancel();
         self.stop.cancel();
         self.tracker.close();
         let ended = tokio::time::timeout(patience.saturating_sub(last), self.tracker.wait()).await.is_ok();

@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 
-use super::status::late;
+use super::{budget, status::late};
 
 /// How much earlier than at its deadline a call is given up. tonic's server keeps the same deadline and would answer
 /// CANCELLED, which says that the caller left.
@@ -59,8 +59,11 @@ where
                 // The timer counts milliseconds: it would let such a call begin.
                 Some(Duration::ZERO) => None,
                 // What doesn't end in time is dropped, and whatever it has under way with it.
-                Some(patience) => timeout_at(asked + patience, call).await.ok(),
-                None => Some(call.await),
+                Some(patience) => {
+                    let end = asked + patience;
+                    timeout_at(end, budget::until(Some(end), call)).await.ok()
+                }
+                None => Some(budget::for_all(call).await),
             };
             let response = match answer {
                 Some(answer) => answer?,

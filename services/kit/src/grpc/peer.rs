@@ -2,15 +2,23 @@
 
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use tonic::{body::Body, transport::Endpoint};
+use tonic::body::Body;
 use tower::{BoxError, Service, ServiceExt, util::BoxCloneSyncService};
 
-/// A service that an RPC can be sent to: a channel to another process, or another part of this one without a socket.
-/// Clones are cheap and share the connection.
+use super::{
+    address::Address,
+    budget,
+    remote::{Names, Remote},
+};
+use crate::{boot::Tasks, tls::Tls};
+
+/// A service that an RPC can be sent to: another process, any of several, or another part of this one without a socket.
+/// Clones are cheap and share connections. What is sent has no later deadline than what is being answered.
 #[derive(Clone)]
 pub struct Peer(BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>);
 
@@ -31,10 +39,11 @@ impl Peer {
         Self(BoxCloneSyncService::new(service.map_err(Into::into)))
     }
 
-    /// A part elsewhere. Connects when first used, and again when the connection breaks.
+    /// A part elsewhere: connected when first used, to each of its processes, and again when a connection breaks. An `https`
+    /// address needs `tls`.
     #[must_use]
-    pub fn remote(endpoint: &Endpoint) -> Self {
-        Self(BoxCloneSyncService::new(endpoint.connect_lazy().map_err(Into::into)))
+    pub fn remote(address: &Address, tls: Option<&Tls>, tasks: &Tasks) -> Self {
+        Self(BoxCloneSyncService::new(Remote::new(address, tls, Arc::new(Names), tasks)))
     }
 }
 
@@ -47,7 +56,8 @@ impl Service<Request<Body>> for Peer {
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        budget::shrink(request.headers_mut());
         self.0.call(request)
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::{
 };
 use kit::{
     boot::Tasks,
-    grpc::{Refusal, Served},
+    grpc::{Listen, Refusal, Served},
 };
 use tonic::{Code, Status};
 
@@ -126,7 +126,8 @@ async fn over_a_socket_too_the_answer_is_that_the_deadline_passed() {
         world.tokens.set_mood(Mood::Hangs);
         let tasks = Tasks::default();
         let routes = world.service.routes();
-        let served = Served::start(&tasks, "127.0.0.1:0", routes, &Service::NAMES, contracts::DESCRIPTORS).await;
+        let listen = Listen { at: "127.0.0.1:0".to_owned(), tls: None };
+        let served = Served::start(&tasks, listen, routes, &Service::NAMES, contracts::DESCRIPTORS).await;
         let url = format!("http://{}/portals.execution.v1.ExecutionService/ExecutePortal", served.unwrap().address);
         let http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
         for _ in 0..20 {

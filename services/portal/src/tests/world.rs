@@ -199,6 +199,8 @@ fn config(bed: &Bed) -> Config {
         grpc_listen: String::new(),
         admin_listen: None,
         token_url: None,
+        tls: None,
+        stop_grace: Duration::ZERO,
         public_url: "https://portals.test".into(),
         limits: Limits {
             requests_per_minute: 0,

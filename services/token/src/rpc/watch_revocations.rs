@@ -64,7 +64,8 @@ impl Drop for Watch {
 
 impl Watch {
     async fn serve(mut self, mut renewals: Streaming<WatchRevocationsRequest>) {
-        let stopping = self.service.0.tasks.stopping();
+        // At once, so that the watcher has another process to watch before its lease runs out.
+        let leaving = self.service.0.tasks.leaving();
         let mut commits = self.service.0.watchers.commits();
         loop {
             let step = async {
@@ -79,7 +80,7 @@ impl Watch {
                     () = sleep(RUN_OUT.saturating_sub(self.silence())) => Err(Over),
                 }
             };
-            if !matches!(stopping.run_until_cancelled(step).await, Some(Ok(()))) {
+            if !matches!(leaving.run_until_cancelled(step).await, Some(Ok(()))) {
                 return;
             }
         }

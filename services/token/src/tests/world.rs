@@ -67,6 +67,8 @@ fn config(database_url: String, keys_file: PathBuf, limits: Limits) -> Config {
         service_key: service_key(),
         grpc_listen: String::new(),
         admin_listen: None,
+        tls: None,
+        stop_grace: std::time::Duration::ZERO,
         letters: "bk".into(),
         limits,
     }
