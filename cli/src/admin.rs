@@ -1,5 +1,5 @@
 //! `portals admin`: what the operator of an installation does. It speaks gRPC to the running services, with the service key;
-//! only [`rotate_key`] opens databases.
+//! only [`rotate_key`] and [`transfer`] open databases.
 //!
 //! What a script captures goes to standard output and nothing else does: an id, a slug, a password, a token. Sentences go to
 //! standard error.
@@ -7,11 +7,12 @@
 //! To add a command: a variant of [`Command`] and a file with its arguments and a `run`.
 
 mod api_tokens;
-mod installation;
+pub(crate) mod installation;
 mod operator;
 mod organizations;
 mod password;
 mod rotate_key;
+mod transfer;
 mod users;
 
 use std::{
@@ -57,15 +58,22 @@ enum Command {
     CreateApiToken(api_tokens::Create),
     /// Put a new root key in the place of the one in use, or remove the old one. Nobody notices.
     RotateKey(rotate_key::RotateKey),
+    /// Write what the databases hold to a file, to be moved to other databases, on SQLite or PostgreSQL.
+    Export(transfer::Export),
+    /// Fill empty databases with what an export holds.
+    Import(transfer::Import),
 }
 
 /// Does it.
 pub(crate) async fn run(admin: Admin, environment: Environment) -> Result<(), Failure> {
     let Admin { command, data_dir } = admin;
     let ambient = Ambient::system();
-    if let Command::RotateKey(rotate) = command {
-        return rotate.run(data_dir.as_deref(), environment, &ambient).await;
-    }
+    let command = match command {
+        Command::RotateKey(rotate) => return rotate.run(data_dir.as_deref(), environment, &ambient).await,
+        Command::Export(export) => return export.run(data_dir.as_deref(), environment, &ambient).await,
+        Command::Import(import) => return import.run(data_dir.as_deref(), environment, &ambient).await,
+        other => other,
+    };
     let mut operator = Operator::new(installation::find(data_dir.as_deref(), &environment)?, ambient)?;
     match command {
         Command::CreateUser(create) => create.run(&mut operator).await,
@@ -76,8 +84,8 @@ pub(crate) async fn run(admin: Admin, environment: Environment) -> Result<(), Fa
         Command::AddMember(add) => add.run(&mut operator).await,
         Command::ClearAllowedAddresses(clear) => clear.run(&mut operator).await,
         Command::CreateApiToken(create) => create.run(&mut operator).await,
-        // Done above: it needs no running services.
-        Command::RotateKey(_) => Ok(()),
+        // Done above: they need no running services.
+        Command::RotateKey(_) | Command::Export(_) | Command::Import(_) => Ok(()),
     }
 }
 

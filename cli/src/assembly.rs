@@ -7,7 +7,7 @@ use kit::{
     boot::{Readiness, StopSignals, Tasks, serve_admin},
     db::Database,
     grpc::{Address, Layered, Listen, Peer, Served},
-    telemetry::Metrics,
+    telemetry::{Metrics, Telemetry},
     tls::Tls,
 };
 use tokio::net::TcpListener;
@@ -61,9 +61,11 @@ pub(crate) struct Addresses {
 }
 
 /// Runs `roles` until the process is asked to stop.
-pub(crate) async fn run(roles: Roles, metrics: Metrics) -> Result<(), Failure> {
+pub(crate) async fn run(roles: Roles, telemetry: &mut Telemetry) -> Result<(), Failure> {
     let tasks = Tasks::default();
-    until_stopped(&tasks, Stop::of(&roles), Box::pin(start(&roles, &tasks, metrics))).await
+    telemetry.export(&tasks);
+    let start = start(&roles, &tasks, telemetry.metrics.clone());
+    until_stopped(&tasks, Stop::of(&roles), Box::pin(start)).await
 }
 
 async fn start(roles: &Roles, tasks: &Tasks, metrics: Metrics) -> Result<(), Failure> {
@@ -96,6 +98,16 @@ pub(crate) async fn migrate(roles: &Roles) -> Result<(), Failure> {
             .await
             .map_err(|error| Failure::because("pipelines database", error))?;
     }
+    Ok(())
+}
+
+/// Ends what lives for a day at most, in migrated databases that were restored from a backup.
+pub(crate) async fn restored(roles: &Roles, ambient: &Ambient) -> Result<(), Failure> {
+    let Some(config) = &roles.token else { return Ok(()) };
+    let ended =
+        token::Service::restored(config, ambient).await.map_err(|error| Failure::because("can't go on", error))?;
+    let token::Ended { tokens, codes, sessions } = ended;
+    tracing::info!(tokens, codes, sessions, "ended what may have been ended after the backup was made");
     Ok(())
 }
 
@@ -153,7 +165,8 @@ pub(crate) fn admin_addresses(roles: &Roles) -> Vec<String> {
 }
 
 async fn open_pipelines(config: &portal::Config) -> Result<Database, Failure> {
-    Database::open(&config.pipelines_database_url).await.map_err(|error| Failure::because("pipelines database", error))
+    let database = Database::open_with(&config.pipelines_database_url, config.database_connections).await;
+    database.map_err(|error| Failure::because("pipelines database", error))
 }
 
 impl Parts {
@@ -181,6 +194,7 @@ impl Parts {
         let database = open_pipelines(config).await?;
         let migrated = database.require_schema::<pipelines::Migrator>().await;
         migrated.map_err(|error| Failure::because("pipelines database", error))?;
+        database.show("pipelines");
         let settings = pipelines::Settings { public_url: config.public_url.clone(), ..pipelines::Settings::default() };
         watch(config.tls.as_ref(), tasks);
         let token = self.token_peer(config.token_url.as_deref(), config.tls.as_ref(), tasks)?;

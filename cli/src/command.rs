@@ -4,14 +4,16 @@ use std::{io, io::Write, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::{
+    ambient::Ambient,
     config::{Environment, environment},
-    telemetry::{self, Format, Telemetry},
+    telemetry::{self, Format, Telemetry, traces},
 };
 
 use crate::{
     admin::{self, Admin},
     assembly,
     failure::Failure,
+    healthcheck::Healthcheck,
     roles::Roles,
     standalone,
 };
@@ -41,6 +43,10 @@ enum Command {
         /// The parts.
         #[arg(default_values = ["token", "portal"])]
         roles: Vec<Role>,
+        /// The databases were restored from a backup: end the tokens, codes and sessions that live for a day at most, which may have
+        /// been ended after it was made.
+        #[arg(long)]
+        restored: bool,
     },
     /// Check the settings of some parts and print them, secrets not shown.
     CheckConfig {
@@ -48,6 +54,8 @@ enum Command {
         #[arg(default_values = ["token", "portal", "gateway"])]
         roles: Vec<Role>,
     },
+    /// Ask a running process whether it can work; the exit code is the answer, 0 or 1.
+    Healthcheck(Healthcheck),
     /// Make users, organizations and API access tokens in a running installation; rotate its keys.
     Admin(Admin),
 }
@@ -75,6 +83,10 @@ pub(crate) struct Standalone {
     /// The address that callers know. [default: http://<listen>]
     #[arg(long)]
     pub(crate) public_url: Option<String>,
+    /// The databases were restored from a backup: end the tokens, codes and sessions that live for a day at most, which may have been
+    /// ended after it was made.
+    #[arg(long)]
+    pub(crate) restored: bool,
 }
 
 /// Does what was asked for.
@@ -82,33 +94,47 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = environment();
     match arguments.command.unwrap_or(Command::Standalone(arguments.standalone)) {
         Command::Standalone(options) => {
-            let telemetry = start_telemetry(&environment, Format::Text)?;
-            standalone::run(options, environment, telemetry.metrics.clone()).await
+            let mut telemetry = start_telemetry(&environment, Format::Text, "standalone")?;
+            standalone::run(options, environment, &mut telemetry).await
         }
         Command::Run { roles } => {
-            let (roles, _shown) = Roles::read(&roles, &environment)?;
-            let telemetry = start_telemetry(&environment, Format::Json)?;
-            assembly::run(roles, telemetry.metrics.clone()).await
+            let (chosen, _shown) = Roles::read(&roles, &environment)?;
+            let mut telemetry = start_telemetry(&environment, Format::Json, &names(&roles))?;
+            assembly::run(chosen, &mut telemetry).await
         }
-        Command::Migrate { roles } => {
+        Command::Migrate { roles, restored } => {
             let roles = Roles::read_for_migration(&roles, &environment)?;
-            assembly::migrate(&roles).await
+            assembly::migrate(&roles).await?;
+            if restored { assembly::restored(&roles, &Ambient::system()).await } else { Ok(()) }
         }
+        Command::Healthcheck(healthcheck) => healthcheck.run(&environment).await,
         Command::Admin(admin) => admin::run(admin, environment).await,
         Command::CheckConfig { roles } => {
             let (_roles, shown) = Roles::read(&roles, &environment)?;
+            traces::Settings::read(&environment, String::new())?;
             let lines: String = shown.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
             io::stdout().write_all(lines.as_bytes()).map_err(|error| Failure::because("can't print", error))
         }
     }
 }
 
-/// `RUST_LOG` filters the log and `PORTALS_LOG` chooses its form, `text` or `json`.
-fn start_telemetry(environment: &Environment, default: Format) -> Result<Telemetry, Failure> {
+/// Roles by which a process is known: `gateway-portal`.
+fn names(roles: &[Role]) -> String {
+    let values = roles.iter().filter_map(ValueEnum::to_possible_value);
+    let mut names: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names.join("-")
+}
+
+/// `RUST_LOG` filters the log and `PORTALS_LOG` chooses its form, `text` or `json`; `OTEL_…` says where traces go. `name`: what
+/// the process is.
+fn start_telemetry(environment: &Environment, default: Format, name: &str) -> Result<Telemetry, Failure> {
     let filter = environment.get("RUST_LOG").map_or("info,sqlx=warn,sea_orm_migration=warn", String::as_str);
     let format = environment.get("PORTALS_LOG").map_or(Ok(default), |format| format.parse());
     let format = format.map_err(|why| Failure::Plain(format!("PORTALS_LOG {why}")))?;
-    telemetry::start(format, filter).map_err(|error| Failure::because("telemetry can't start", error))
+    let traces = traces::Settings::read(environment, format!("portals-{name}"))?;
+    telemetry::start(format, filter, traces).map_err(|error| Failure::because("telemetry can't start", error))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod command;
 mod data_directory;
 mod failure;
 mod first_start;
+mod healthcheck;
 mod roles;
 mod running;
 mod standalone;

@@ -7,7 +7,7 @@ use kit::{
     boot::{Tasks, serve_admin},
     config::{Environment, Problem, Problems},
     db::Database,
-    telemetry::Metrics,
+    telemetry::{Metrics, Telemetry},
 };
 use rustix::{fs::Mode, process::umask};
 use tokio::net::TcpListener;
@@ -24,18 +24,25 @@ use crate::{
 };
 
 const LISTEN: &str = "127.0.0.1:8080";
+/// The databases in the data directory, in the order in which they are made.
+const DATABASES: [&str; 3] = ["token.db", "portal.db", "pipelines.db"];
 const ANY_PORT: &str = "127.0.0.1:0";
 const SERVICE_KEYS: [&str; 3] = ["TOKEN_SERVICE__KEY", "PORTAL_SERVICE__KEY", "GATEWAY_SERVICE__KEY"];
 
 /// Runs everything until the process is asked to stop.
-pub(crate) async fn run(options: Standalone, environment: Environment, metrics: Metrics) -> Result<(), Failure> {
+pub(crate) async fn run(
+    options: Standalone,
+    environment: Environment,
+    telemetry: &mut Telemetry,
+) -> Result<(), Failure> {
     // SQLite makes its files with the mode that the umask leaves.
     umask(Mode::RWXG | Mode::RWXO);
     let tasks = Tasks::default();
+    telemetry.export(&tasks);
     // Outlives the parts: it holds the lock.
     let directory = DataDirectory::open(&options.data_dir)?;
     running::remove(&directory)?;
-    let start = start(&options, environment, &directory, &tasks, metrics);
+    let start = start(&options, environment, &directory, &tasks, telemetry.metrics.clone());
     let ended = assembly::until_stopped(&tasks, Stop::AT_ONCE, Box::pin(start)).await;
     ended.and(running::remove(&directory))
 }
@@ -61,7 +68,11 @@ async fn start(
     if !own_portal_keys {
         directory.ensure_key("portal.key", "portal.db", &ambient)?;
     }
+    refuse_lost(directory, &roles)?;
     assembly::migrate(&roles).await?;
+    if options.restored {
+        assembly::restored(&roles, &ambient).await?;
+    }
     let parts = Parts::open(&roles, &ambient, tasks).await?;
     let urls = serve(&parts, &roles, tasks, &public, &metrics).await?;
     let running = Running::new(&urls, &environment);
@@ -74,6 +85,30 @@ async fn start(
         gateway.serve(tasks, public);
     }
     announce::started(directory, &gateway_url)
+}
+
+/// Refuses to make a database anew that was lost: they are made in this order, so that one without those before it has lost them.
+fn refuse_lost(directory: &DataDirectory, roles: &Roles) -> Result<(), Failure> {
+    let (Some(token), Some(portal)) = (&roles.token, &roles.portal) else { return Ok(()) };
+    let urls = [&token.database_url, &portal.database_url, &portal.pipelines_database_url];
+    let files = DATABASES.map(|name| directory.file(name));
+    // Others are elsewhere, and nobody knows in what order they were made.
+    let own: Vec<_> = files
+        .iter()
+        .zip(urls)
+        .filter(|(file, url)| **url == Database::sqlite_url(file))
+        .map(|(file, _)| file)
+        .collect();
+    let lost = own.iter().position(|file| !file.exists());
+    let Some((lost, later)) = lost.and_then(|lost| own.get(lost..)?.split_first()) else { return Ok(()) };
+    match later.iter().find(|file| file.exists()) {
+        None => Ok(()),
+        Some(there) => Err(Failure::Plain(format!(
+            "{} is missing, although {} is there: bring the file back, or a backup of all of them",
+            lost.display(),
+            there.display()
+        ))),
+    }
 }
 
 /// Serves everything but the public API, which must not answer before the first start is done.
@@ -115,7 +150,7 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 /// The settings of an installation in `data_dir`, as far as they don't depend on where it listens.
 pub(crate) fn settings(environment: Environment, data_dir: &Path, ambient: &Ambient) -> Environment {
-    let options = Standalone { data_dir: data_dir.to_owned(), listen: None, public_url: None };
+    let options = Standalone { data_dir: data_dir.to_owned(), listen: None, public_url: None, restored: false };
     complete(environment, &options, SocketAddr::from(([127, 0, 0, 1], 0)), ambient)
 }
 
@@ -185,7 +220,7 @@ mod tests {
     fn asked(listen: &str, public_url: Option<&str>, set: &[(&str, &str)]) -> Result<Environment, String> {
         let environment = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let public_url = public_url.map(ToOwned::to_owned);
-        let options = Standalone { data_dir: "data".into(), listen: None, public_url };
+        let options = Standalone { data_dir: "data".into(), listen: None, public_url, restored: false };
         let listen = listen.parse().unwrap();
         require_public_url(&environment, &options, listen).map_err(|problems| problems.to_string())?;
         Ok(complete(environment, &options, listen, &Ambient::system()))

@@ -22,6 +22,7 @@ use kit::{
     boot::Tasks,
     error::Code,
     grpc::{MOST_PAGE_BYTES, MOST_RESULT_BYTES, Peer, Refusal},
+    telemetry::watch,
 };
 use tokio::{
     net::TcpListener,
@@ -104,7 +105,17 @@ impl Gateway {
                  all clients share its address, in limits, in lists of addresses and in the log"
             );
         }
+        self.show_figures();
         serve::start(self, tasks, listener);
+    }
+
+    /// Has `/metrics` show how much is under way.
+    fn show_figures(&self) {
+        watch(&self.0, |inner| {
+            let most = inner.config.limits.in_flight.min(Semaphore::MAX_PERMITS);
+            let busy = most.saturating_sub(inner.in_flight.available_permits());
+            metrics::gauge!("portals_http_requests_in_flight").set(u32::try_from(busy).unwrap_or(u32::MAX));
+        });
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -117,6 +128,11 @@ impl Gateway {
 
     pub(crate) fn tokens(&self) -> TokenServiceClient<Peer> {
         self.0.tokens.clone()
+    }
+
+    /// How callers call this, as far as this knows: something in front of it may end TLS.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.config().public_url.starts_with("https:") { "https" } else { "http" }
     }
 
     /// Where the console is, and how it knows its own forms and cookies.

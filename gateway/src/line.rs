@@ -7,6 +7,7 @@ use std::{
 
 use axum::extract::Request;
 use http::{HeaderValue, Method, StatusCode, Uri};
+use kit::trace::Span;
 use tracing::Level;
 
 use crate::query::redacted;
@@ -24,11 +25,14 @@ pub(crate) struct Line {
     client_ip: Option<IpAddr>,
     request_id: String,
     status: u16,
+    span: Span,
 }
 
 impl Line {
     /// Begins the measurement.
     pub(crate) fn begin(route: &'static str, request: &Request, client_ip: Option<IpAddr>, request_id: String) -> Self {
+        let method = name(request.method());
+        let span = Span::server(|| format!("{method} {route}").into(), request.headers());
         Self {
             begun: Instant::now(),
             route,
@@ -37,7 +41,13 @@ impl Line {
             client_ip,
             request_id,
             status: GONE,
+            span,
         }
+    }
+
+    /// What the request is a part of, and everything that is done for it a part of.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// The id of the request.
@@ -70,6 +80,27 @@ impl Line {
         );
     }
 
+    /// What a trace shows. No path: a stranger's may hold anything.
+    fn trace(&self) {
+        if self.span.is_recording() {
+            let method = match name(&self.method) {
+                "OTHER" => "_OTHER",
+                known => known,
+            };
+            self.span.set("http.request.method", method);
+            self.span.set("http.route", self.route);
+            self.span.set("portals.request_id", self.request_id.clone());
+            if self.status == GONE {
+                self.span.fail("canceled");
+                return;
+            }
+            self.span.set("http.response.status_code", i64::from(self.status));
+            if self.status >= 500 {
+                self.span.fail(self.status.to_string());
+            }
+        }
+    }
+
     fn measure(&self, took: Duration) {
         let status = self.status.to_string();
         let labels = [("route", self.route.into()), ("method", name(&self.method).into()), ("status", status.into())];
@@ -82,6 +113,8 @@ impl Drop for Line {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
         self.measure(took);
+        self.trace();
+        let _entered = self.span.enter();
         self.log(took);
     }
 }

@@ -32,6 +32,7 @@ mod services;
 mod table;
 mod tokens;
 mod upstreams;
+mod usage;
 mod user;
 mod validate;
 mod versions;
@@ -159,6 +160,7 @@ fn portals(table: Table) -> Table {
             "/v2/organizations/{org}/portals/{slug}/duplicate",
             [post(portals::duplicate, write, portals::about_duplicate)],
         )
+        .at("/v2/organizations/{org}/portals/{slug}/usage", [get(usage::show, read, usage::about_show)])
         .at("/v2/organizations/{org}/portals/{slug}/versions", [get(versions::list, read, versions::about_list)])
         .at(
             "/v2/organizations/{org}/portals/{slug}/versions/{number}",

@@ -70,9 +70,10 @@ where
         let request_id = line.header();
         let dialect = Dialect::of(self.route, request.uri().path());
         request.extensions_mut().insert(Arrived { request_id: request_id.clone(), client_ip });
+        line.span().set("url.scheme", self.gateway.scheme());
         // What comes without a connection comes out of this process.
         let is_plain = connection.is_none() || host::is_named_once(&request);
-        let answer = is_plain.then(|| self.inner.call(request));
+        let answer = is_plain.then(|| line.span().within(self.inner.call(request)));
         Box::pin(async move {
             let mut response = match answer {
                 Some(answer) => unless_it_panics(answer).await,

@@ -41,6 +41,12 @@ impl<'a> Browser<'a> {
         Self::signed_in(house, bootstrap.text("email"), bootstrap.text("password")).await
     }
 
+    /// The same browser with the same cookies, where the installation has another address now.
+    #[must_use]
+    pub fn moved<'b>(&self, house: &'b Caller) -> Browser<'b> {
+        Browser { house, cookies: self.cookies.clone() }
+    }
+
     /// Fills in the sign-in form.
     pub async fn sign_in(&self, email: &str, password: &str, next: &str) -> Answer {
         let page = self.get(&format!("/console/sign-in?{}", form(&[("next", next)]))).await;

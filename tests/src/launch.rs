@@ -31,6 +31,7 @@ pub struct Launch {
     data_dir: PathBuf,
     listen: String,
     variables: Vec<(String, String)>,
+    ignored: Option<String>,
 }
 
 /// A process that has ended, and what it said.
@@ -48,13 +49,20 @@ impl Launch {
     /// In `data_dir`, on a free port, without limits.
     pub fn new(data_dir: &Path) -> Self {
         let variables = NO_LIMITS.map(|name| (name.to_owned(), "0".to_owned())).to_vec();
-        Self { data_dir: data_dir.to_owned(), listen: "127.0.0.1:0".to_owned(), variables }
+        Self { data_dir: data_dir.to_owned(), listen: "127.0.0.1:0".to_owned(), variables, ignored: None }
     }
 
     /// On this address instead of a free port.
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Deaf to the signal of that name (`XFSZ`, …), as whoever starts a process can have it.
+    #[must_use]
+    pub fn ignoring(mut self, signal: &str) -> Self {
+        self.ignored = Some(signal.to_owned());
         self
     }
 
@@ -93,8 +101,16 @@ impl Launch {
         ended(self.start())
     }
 
-    fn command(&self) -> Command {
-        let mut command = portals();
+    /// The command that starts it.
+    pub fn command(&self) -> Command {
+        let mut command = match &self.ignored {
+            Some(signal) => {
+                let mut shell = clean("sh".as_ref());
+                shell.args(["-c", "trap '' \"$0\"; exec \"$@\"", signal]).arg(binary());
+                shell
+            }
+            None => portals(),
+        };
         command.arg("standalone").arg("--data-dir").arg(&self.data_dir).args(["--listen", &self.listen]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
@@ -132,7 +148,11 @@ fn ended(mut process: Process) -> Ended {
 
 /// The binary under test with an environment that holds nothing of the developer's.
 pub(crate) fn portals() -> Command {
-    let mut command = Command::new(binary());
+    clean(&binary())
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("RUST_BACKTRACE", "1");
     command
 }

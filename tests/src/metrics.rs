@@ -6,9 +6,20 @@ use crate::raw;
 
 /// The sum of all series of a metric; 0 when it isn't there yet.
 pub fn total(admin: SocketAddr, name: &str) -> f64 {
+    sum(&read(admin), name)
+}
+
+/// The same of those that have this among their labels, such as `outcome="failed"`.
+pub fn total_of(admin: SocketAddr, name: &str, label: &str) -> f64 {
+    let text = read(admin);
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(label)).collect();
+    sum(&lines.join("\n"), name)
+}
+
+fn read(admin: SocketAddr) -> String {
     let text = raw::exchange(admin, &raw::request("GET /metrics", &[], "")).unwrap();
     assert_eq!(raw::status(&text), 200, "{text}");
-    sum(&text, name)
+    text
 }
 
 fn sum(text: &str, name: &str) -> f64 {

@@ -3,15 +3,28 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    ops::Range,
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An address of this machine that nothing listens on.
+/// Below the ports that the system gives to outgoing connections, one of which might take an address while the process that
+/// had it is started again.
+const PORTS: Range<u16> = 20_000..30_000;
+
+/// An address of this machine that nothing listens on, and that nobody else in this process was given.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Another run of the tests begins elsewhere.
+    let begin = u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start)).unwrap();
+    let free = |_| {
+        let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        TcpListener::bind(("127.0.0.1", PORTS.start + step)).ok()?.local_addr().ok()
+    };
+    PORTS.into_iter().find_map(free).unwrap()
 }
 
 /// Sends `request` on a connection of its own and reads until the server closes it.

@@ -2,6 +2,7 @@
 //! violation, in its own tests.
 
 pub mod directions;
+pub mod measured;
 pub mod names;
 pub mod reasons;
 pub mod secrecy;

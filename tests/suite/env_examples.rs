@@ -51,6 +51,36 @@ fn what_is_commented_out_is_what_counts_when_it_is_not_set() {
 }
 
 #[test]
+fn no_secret_is_shown_however_it_is_given_and_whatever_else_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let (url, key) = ("postgres://portals:hush-database@postgres/portals", "hush-service-0123456789abcdefghi");
+    let file = |name: &str, content: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let (url_file, key_file) = (file("url", url), file("key", key));
+    for part in ["token", "portal"] {
+        let name = |key: &str| format!("{}_{key}", part.to_uppercase());
+        for (form, database, service) in [("", url, key), ("_FILE", &*url_file, &*key_file)] {
+            let mut given = given(&example(part), directory.path());
+            given.retain(|(known, _)| !known.contains("DATABASE__URL") && !known.contains("SERVICE__KEY"));
+            given.push((name("DATABASE__URL") + form, database.to_owned()));
+            given.push((name("SERVICE__KEY") + form, service.to_owned()));
+            given.push((name("LIMITS__NONE"), "1".to_owned()));
+            for code in [78, 0] {
+                let checked = suite::portals(&["check-config", part], &given);
+                assert_eq!(checked.status.code(), Some(code), "{}", checked.stderr);
+                for secret in ["hush-database", "hush-service"] {
+                    assert!(!checked.stdout.contains(secret) && !checked.stderr.contains(secret), "{part}{form}");
+                }
+                given.pop();
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_that_no_part_knows_is_refused_by_every_part() {
     let directory = tempfile::tempdir().unwrap();
     for part in ["token", "portal", "gateway"] {

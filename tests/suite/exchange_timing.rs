@@ -46,10 +46,10 @@ async fn refusals_take_the_same_time_and_no_slow_hash() {
     .map(|(_, body)| wire::post(&tokens, &[], &body.to_string()));
     let address = house.bootstrap().address("gateway");
     medians(address, &requests, 50);
-    let before = house.metric("token_slow_hashes_total");
+    let before = house.metric("portals_token_slow_hashes_total");
     let samples = count(300, 5_000);
     let medians = medians(address, &requests, samples);
-    let after = house.metric("token_slow_hashes_total");
+    let after = house.metric("portals_token_slow_hashes_total");
     assert!((after - before).abs() < f64::EPSILON, "{} slow hashes for refusals", after - before);
     let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
     let said = format!("{samples} samples of unknown client, unknown selector, wrong secret; medians {medians:?}");
@@ -59,7 +59,7 @@ async fn refusals_take_the_same_time_and_no_slow_hash() {
     assert!(most.saturating_sub(*least) < bound, "{said}");
     // The counter counts: a good secret moves it.
     house.ephemeral(&portal, &secret).await;
-    assert!(house.metric("token_slow_hashes_total") > after, "the counter doesn't count");
+    assert!(house.metric("portals_token_slow_hashes_total") > after, "the counter doesn't count");
 }
 
 /// The six bytes that a secret's selector was made of.

@@ -47,7 +47,7 @@ async fn garbage_costs_no_slow_hash_and_calls_go_on() {
     let calls = count(300, 1_000);
     p99(address, &call, 100);
     let quiet = p99(address, &call, calls);
-    let before = house.metric("token_slow_hashes_total");
+    let before = house.metric("portals_token_slow_hashes_total");
     let (flooded, value) = (portal.clone(), secret.value.clone());
     let flood = Load::start(FLOODERS, move |number| {
         let (mut wire, garbage) = (wire::Wire::to(address), garbage(&flooded, &value, number));
@@ -58,7 +58,7 @@ async fn garbage_costs_no_slow_hash_and_calls_go_on() {
     // A good secret is still exchanged, from the cache of verified ones.
     house.ephemeral(&portal, &secret).await;
     let statuses = flood.stop();
-    let after = house.metric("token_slow_hashes_total");
+    let after = house.metric("portals_token_slow_hashes_total");
     assert!((after - before).abs() < f64::EPSILON, "garbage cost {} slow hashes", after - before);
     assert!(statuses.len() > FLOODERS, "hardly any garbage was sent");
     let said = format!(

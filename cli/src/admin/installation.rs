@@ -10,11 +10,12 @@ use kit::{
 
 use crate::{
     failure::Failure,
+    healthcheck,
     running::{self, Running},
 };
 
 /// Where `standalone` keeps its data when it isn't told.
-const DATA_DIRECTORY: &str = "portals-data";
+pub(crate) const DATA_DIRECTORY: &str = "portals-data";
 
 const TOKEN_URL: &str = "GATEWAY_TOKEN__URL";
 const PORTAL_URL: &str = "GATEWAY_PORTAL__URL";
@@ -75,6 +76,7 @@ fn of_process(running: Running, file: &Path, environment: &Environment) -> Resul
 }
 
 fn of_environment(environment: &Environment) -> Result<Installation, Failure> {
+    let environment = &with_own_parts(environment);
     let is_set = |name: &str| environment.contains_key(name) || environment.contains_key(&format!("{name}_FILE"));
     let missing: Vec<_> = [TOKEN_URL, PORTAL_URL, SERVICE_KEY].into_iter().filter(|name| !is_set(name)).collect();
     if !missing.is_empty() {
@@ -97,9 +99,22 @@ fn of_environment(environment: &Environment) -> Result<Installation, Failure> {
     Ok(Installation { token_url, portal_url, service_key, tls, source: "the environment".to_owned() })
 }
 
+/// Where a gateway shares its process with a service, no URL says where that one is: it listens on this machine.
+fn with_own_parts(environment: &Environment) -> Environment {
+    let mut environment = environment.clone();
+    let scheme = if TLS.iter().any(|name| environment.contains_key(*name)) { "https" } else { "http" };
+    for (url, listen) in [(TOKEN_URL, "TOKEN_GRPC__LISTEN"), (PORTAL_URL, "PORTAL_GRPC__LISTEN")] {
+        if let (None, Some(listen)) = (environment.get(url), environment.get(listen)) {
+            let own = format!("{scheme}://{}", healthcheck::dialable(listen));
+            environment.insert(url.to_owned(), own);
+        }
+    }
+    environment
+}
+
 fn only(environment: &Environment, names: &[&str]) -> Environment {
-    let named = environment.iter().filter(|(name, _)| names.contains(&name.as_str()));
-    named.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let kept = environment.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]
@@ -141,6 +156,16 @@ mod tests {
         let found = found.unwrap();
         assert_eq!((found.token_url.as_str(), found.portal_url.as_str()), ("http://token:1", "http://portal:2"));
         assert!(!format!("{found:?}").contains("kkk"));
+    }
+
+    #[test]
+    fn a_service_in_the_gateways_process_is_found_where_it_listens() {
+        let edge =
+            [(TOKEN_URL, "http://token:1"), ("PORTAL_GRPC__LISTEN", "0.0.0.0:50052"), (SERVICE_KEY, &*"k".repeat(32))];
+        let found = of_environment(&environment(&edge)).unwrap();
+        assert_eq!((found.token_url.as_str(), found.portal_url.as_str()), ("http://token:1", "http://127.0.0.1:50052"));
+        let told = [&edge[..], &[(PORTAL_URL, "http://portal:2")]].concat();
+        assert_eq!(of_environment(&environment(&told)).unwrap().portal_url, "http://portal:2");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use axum::extract::{Path, rejection::PathRejection};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::SecondsFormat;
-use kit::grpc::to_instant;
+use chrono::{DateTime, SecondsFormat};
+use kit::grpc::{to_instant, to_timestamp};
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::{error::Error, query};
 
 /// RFC 3339 in UTC with milliseconds and `Z`.
 pub(crate) fn rfc3339(at: Option<Timestamp>) -> Result<String, Error> {
@@ -18,6 +18,16 @@ pub(crate) fn rfc3339(at: Option<Timestamp>) -> Result<String, Error> {
 /// The same where there may be none.
 pub(crate) fn rfc3339_or_null(at: Option<Timestamp>) -> Result<Option<String>, Error> {
     at.map(|at| rfc3339(Some(at))).transpose()
+}
+
+/// An instant in the query. One that can't be read is refused: to go by another would hide the mistake.
+pub(crate) fn instant(query: Option<&str>, name: &'static str) -> Result<Option<Timestamp>, Error> {
+    const FORM: &str = "a time with its offset, as RFC 3339 has it (a + in a URL is %2B)";
+    let Some(text) = query::parameter(query, name) else { return Ok(None) };
+    match DateTime::parse_from_rfc3339(&text) {
+        Ok(at) => Ok(Some(to_timestamp(at.to_utc()))),
+        Err(_unreadable) => Err(Error::InvalidParameter(name, FORM)),
+    }
 }
 
 /// The names in a path, unless they can't be decoded.

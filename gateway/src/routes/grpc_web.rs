@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Every RPC that browsers reach. The suite holds this against the contracts.
-pub(super) const RPCS: [&str; 62] = [
+pub(super) const RPCS: [&str; 63] = [
     "/portals.audit.v1.AuditService/GetAuditEvent",
     "/portals.audit.v1.AuditService/ListAuditEvents",
     "/portals.credential.v1.CredentialService/CreateSecret",
@@ -68,6 +68,7 @@ pub(super) const RPCS: [&str; 62] = [
     "/portals.registry.v1.RegistryService/GetOrganization",
     "/portals.registry.v1.RegistryService/GetOrganizationSettings",
     "/portals.registry.v1.RegistryService/GetPortal",
+    "/portals.registry.v1.RegistryService/GetPortalUsage",
     "/portals.registry.v1.RegistryService/GetPortalVersion",
     "/portals.registry.v1.RegistryService/GetRateLimit",
     "/portals.registry.v1.RegistryService/GetUpstream",

@@ -25,7 +25,7 @@ async fn slow_headers_and_silence_end_a_connection() {
     let world = World::with(|config| config.limits.header_timeout = SHORT).await;
     for begun in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let answer = world.raw(begun).await;
-        assert!(!answer.contains("200"), "{begun:?} {answer}");
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{begun:?} {answer}");
     }
     let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
     let mut stream = TcpStream::connect(world.address).await.unwrap();

@@ -1,8 +1,8 @@
 //! Documents checked without saving, the versions of a portal's, and copies.
 
 use contracts::registry::v1::{
-    DeletePortalRequest, DuplicatePortalRequest, GetPortalRequest, GetPortalVersionRequest, ListPortalVersionsRequest,
-    RestorePortalVersionRequest, UpdatePortalRequest, ValidateDocumentRequest,
+    DeletePortalRequest, DuplicatePortalRequest, GetPortalRequest, GetPortalUsageRequest, GetPortalVersionRequest,
+    ListPortalVersionsRequest, RestorePortalVersionRequest, UpdatePortalRequest, ValidateDocumentRequest,
 };
 use serde_json::{Value, json};
 
@@ -45,6 +45,31 @@ async fn every_other_method_of_validate_means_the_portal_of_that_slug() {
     assert_eq!(world.script.last::<DeletePortalRequest>().1.portal, "validate");
     assert_eq!(world.send("GET", &format!("{path}/versions"), "").await.status(), 200);
     assert_eq!(world.script.last::<ListPortalVersionsRequest>().1.portal, "validate");
+}
+
+#[tokio::test]
+async fn usage_is_shown_for_the_span_that_is_asked_for() {
+    let world = World::new().await;
+    let path = format!("{PORTAL}/usage");
+    let shown = super::json(world.send("GET", &format!("{path}?from=2026-01-01T01:00:00%2B01:00"), "").await).await;
+    let figures = json!({"calls": 1200, "errors": {"upstream_timeout": 3}, "p50_ms": 12.346, "p99_ms": null});
+    let mut expected = figures.clone();
+    expected["from"] = "2026-01-01T00:00:00.000Z".into();
+    expected["to"] = "2026-01-01T00:00:00.009Z".into();
+    expected["resolution"] = "day".into();
+    expected["last_called_at"] = "2026-01-01T00:00:00.002Z".into();
+    let mut period = figures;
+    period["at"] = "2026-01-01T00:00:00.001Z".into();
+    expected["periods"] = json!([period]);
+    assert_eq!(shown, expected);
+    let (_, asked) = world.script.last::<GetPortalUsageRequest>();
+    let midnight = contracts_time(1_767_225_600);
+    assert_eq!((asked.portal.as_str(), asked.from, asked.to), ("build", Some(midnight), None));
+    assert_eq!(world.send("GET", &format!("{path}?to=yesterday"), "").await.status(), 400);
+}
+
+fn contracts_time(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds, nanos: 0 }
 }
 
 fn version() -> Value {

@@ -3,19 +3,47 @@
 //! A service reads through [`Database::read`] and changes things in [`Database::begin`]. Times are stored as UTC with
 //! microseconds, ids as UUIDs.
 
-use std::{path::Path, time::Duration};
+mod hints;
+mod locks;
+pub mod transfer;
+mod windows;
+
+use std::{
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable,
+    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection,
+    DatabaseTransaction, DbErr, IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    TryGetable,
+    sqlx::{self, Connection, postgres::PgConnection, sqlite::SqliteConnection},
 };
 use sea_orm_migration::MigratorTrait;
+
+use crate::telemetry::watch;
+
+pub use hints::{hint, listen};
+pub use locks::alone;
+pub use windows::create_windows;
+pub(crate) use windows::{BATCH, Claim, Claimed, Windows};
 
 /// How long is waited for a connection of a pool, which on `SQLite` is the wait for the one writer of this process, and for
 /// another process that holds the lock of an `SQLite` file.
 const WAIT: Duration = Duration::from_secs(5);
-/// Connections that read, and as many that write: who waits for locks takes none from those who read.
-const POSTGRES_CONNECTIONS: u32 = 8;
+/// Connections that read, and as many that write, on `PostgreSQL` unless set: who waits for locks takes none from those who
+/// read.
+pub const CONNECTIONS: u32 = 8;
+/// How long the readiness probe waits for an answer.
+const PROBE: Duration = Duration::from_secs(1);
+/// A connection that nobody has used for so long is asked whether it still is one: a server that was restarted has closed those
+/// that were idle, and the first who used one would fail. Those in use find out by themselves, once each.
+const POSTGRES_IDLE: Duration = Duration::from_secs(1);
+/// How long the answer may take that nobody waits for any more, when a connection comes back to the pool with one under way. After
+/// that it is closed: a server that hangs would keep all connections of the pool, for as long as TCP believes in it.
+const POSTGRES_RELEASE: Duration = Duration::from_millis(250);
 /// How long a statement on `PostgreSQL` waits for a lock, how long it takes at most, and how long a transaction may do nothing,
 /// in milliseconds.
 const POSTGRES_LIMITS: [(&str, &str); 3] =
@@ -36,6 +64,9 @@ pub enum OpenError {
     /// Migrations are missing and this role doesn't run them.
     #[error("the database is {0} migrations behind this version: run `portals migrate` first")]
     Behind(usize),
+    /// The file of an `SQLite` database is damaged.
+    #[error("the database file is damaged ({0}): bring back a backup of it")]
+    Damaged(String),
     /// Commits would not survive a power loss.
     #[error("{0} must be {1} for a commit to survive a power loss, but it is {2:?}")]
     NotDurable(&'static str, String, String),
@@ -46,20 +77,53 @@ pub enum OpenError {
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    pools: Arc<Pools>,
 }
 
+/// The connections once more, for who looks at their number: as long as somebody has the database.
+#[derive(Debug)]
+struct Pools([(&'static str, DatabaseConnection); 2]);
+
 impl Database {
+    fn of(reader: DatabaseConnection, writer: DatabaseConnection) -> Self {
+        let pools = Arc::new(Pools([("read", reader.clone()), ("write", writer.clone())]));
+        Self { reader, writer, pools }
+    }
+
+    /// Has `/metrics` show this database's connections, under `name`.
+    pub fn show(&self, name: &'static str) {
+        watch(&self.pools, move |Pools(pools)| {
+            for (pool, connection) in pools {
+                let (open, idle) = if connection.get_database_backend() == DatabaseBackend::Sqlite {
+                    let pool = connection.get_sqlite_connection_pool();
+                    (pool.size(), pool.num_idle())
+                } else {
+                    let pool = connection.get_postgres_connection_pool();
+                    (pool.size(), pool.num_idle())
+                };
+                let busy = open.saturating_sub(u32::try_from(idle).unwrap_or(open));
+                metrics::gauge!("portals_database_connections", "database" => name, "pool" => *pool).set(open);
+                metrics::gauge!("portals_database_connections_busy", "database" => name, "pool" => *pool).set(busy);
+            }
+        });
+    }
+
     /// Opens the database at `url` (`sqlite:<file>` or `postgres://…`) and checks that its commits are durable.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_with(url, CONNECTIONS).await
+    }
+
+    /// The same with so many connections that read and as many that write. `SQLite` has its own numbers.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, OpenError> {
         let database = if url.starts_with("sqlite:") {
             // The writer comes first: it makes the file and switches it to WAL, which readers alone may not.
             let writer = connect(sqlite(url, 1)).await?;
             let reader = connect(sqlite(url, 4)).await?;
-            Self { reader, writer }
+            Self::of(reader, writer)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let writer = connect(postgres(url)).await?;
-            let reader = connect(postgres(url)).await?;
-            Self { reader, writer }
+            let writer = connect(postgres(url, connections)).await?;
+            let reader = connect(postgres(url, connections)).await?;
+            Self::of(reader, writer)
         } else {
             return Err(OpenError::Scheme);
         };
@@ -92,46 +156,70 @@ impl Database {
             DatabaseBackend::Sqlite => TransactionOptions { access_mode: None, ..options },
             _ => TransactionOptions { sqlite_transaction_mode: None, ..options },
         };
-        self.writer.begin_with_options(options).await
+        let begun = Instant::now();
+        let transaction = self.writer.begin_with_options(options).await;
+        let outcome = if transaction.is_ok() { "ok" } else { "failed" };
+        metrics::histogram!("portals_database_begin_seconds", "outcome" => outcome).record(begun.elapsed());
+        transaction
     }
 
-    /// Brings the schema up to this version, or changes nothing. Refuses a schema that this version doesn't know.
+    /// Whether other processes may serve the same database.
+    #[must_use]
+    pub fn may_have_replicas(&self) -> bool {
+        self.reader.get_database_backend() != DatabaseBackend::Sqlite
+    }
+
+    /// Brings the schema up to this version, or changes nothing. Refuses a schema that this version doesn't know. Of several
+    /// processes that migrate at once one does it, and the others wait and find it done.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
-        self.refuse_unknown::<M>().await?;
         // One transaction, on `SQLite` too, where sea-orm uses none: a process that is killed half-way must not leave
         // tables behind that the next start can't make again.
-        let transaction = self.begin().await?;
-        if transaction.get_database_backend() == DatabaseBackend::Postgres {
-            // Migrations take the time they need.
-            for (limit, _) in POSTGRES_LIMITS {
-                transaction.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
-            }
-        }
+        let transaction = self.begin_long().await?;
+        locks::migrate_alone(&transaction).await?;
+        refuse_unknown::<M>(&transaction).await?;
         M::up(&transaction, None).await?;
         Ok(transaction.commit().await?)
     }
 
-    /// Refuses a schema that isn't exactly this version's, without changing it.
+    /// As [`Database::begin`], for what takes the time it needs.
+    pub(crate) async fn begin_long(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.begin().await?;
+        lift_limits(&transaction).await?;
+        Ok(transaction)
+    }
+
+    /// A transaction that reads what was committed when it began, for as long as it takes, and nothing that comes later.
+    pub(crate) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.reader.get_database_backend() == DatabaseBackend::Sqlite {
+            // A reader sees what was there at its first read.
+            return self.reader.begin().await;
+        }
+        let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+        let transaction = self.reader.begin_with_config(Some(isolation), Some(access)).await?;
+        lift_limits(&transaction).await?;
+        Ok(transaction)
+    }
+
+    /// Refuses a schema that isn't exactly this version's, and a damaged file, without changing them.
     pub async fn require_schema<M: MigratorTrait>(&self) -> Result<(), OpenError> {
-        self.refuse_unknown::<M>().await?;
+        if self.reader.get_database_backend() == DatabaseBackend::Sqlite {
+            // Reads every page. PostgreSQL has sums of its own on them, or its operator didn't want any.
+            let found: String = self.ask("PRAGMA quick_check(1)").await?;
+            if found != "ok" {
+                return Err(OpenError::Damaged(found.replace('\n', " ")));
+            }
+        }
+        refuse_unknown::<M>(&self.writer).await?;
         match M::get_pending_migrations(&self.writer).await?.len() {
             0 => Ok(()),
             pending => Err(OpenError::Behind(pending)),
         }
     }
 
-    /// Asks the database for one row: the readiness probe.
+    /// Asks the database whether it answers, soon: the readiness probe. One that hangs is as good as none.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.ping().await
-    }
-
-    async fn refuse_unknown<M: MigratorTrait>(&self) -> Result<(), OpenError> {
-        let known: Vec<String> = M::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-        let applied = M::get_migration_models(&self.writer).await?;
-        match applied.into_iter().find(|row| !known.contains(&row.version)) {
-            Some(row) => Err(OpenError::UnknownSchema(row.version)),
-            None => Ok(()),
-        }
+        let answered = tokio::time::timeout(PROBE, self.reader.ping()).await;
+        answered.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
     }
 
     async fn assert_durable(&self) -> Result<(), OpenError> {
@@ -167,10 +255,48 @@ impl Database {
     }
 }
 
-fn postgres(url: &str) -> ConnectOptions {
-    let mut options = options(url, POSTGRES_CONNECTIONS);
+async fn lift_limits(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DatabaseBackend::Postgres {
+        for (limit, _) in POSTGRES_LIMITS {
+            transaction.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn refuse_unknown<M: MigratorTrait>(connection: &impl ConnectionTrait) -> Result<(), OpenError> {
+    let known: Vec<String> = M::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let applied = M::get_migration_models(connection).await?;
+    match applied.into_iter().find(|row| !known.contains(&row.version)) {
+        Some(row) => Err(OpenError::UnknownSchema(row.version)),
+        None => Ok(()),
+    }
+}
+
+fn postgres(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections.max(1));
+    options.test_before_acquire_if_idle_for(POSTGRES_IDLE);
     options.map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_LIMITS));
+    options.map_sqlx_postgres_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(settle(connection))));
     options
+}
+
+/// Waits for the answer that is under way on a connection that its user has left, if there is one. Says whether the connection can
+/// be used again: see [`has_ended`].
+async fn settle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answered = tokio::time::timeout(POSTGRES_RELEASE, connection.flush()).await;
+    answered.map_err(|_elapsed| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))??;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Whether the transaction of a connection that comes back to the pool has ended. Where a commit fails, as on a full disk, nobody
+/// rolls back, and the next transaction would be a savepoint in that one: its commit would be acknowledged and be none.
+async fn has_ended(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may be under way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Connects, and counts the statements.
@@ -197,6 +323,7 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
 fn sqlite(url: &str, connections: u32) -> ConnectOptions {
     let mut options = options(url, connections);
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(has_ended(connection))));
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite
             .create_if_missing(true)

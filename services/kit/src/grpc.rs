@@ -9,6 +9,7 @@ mod notes;
 mod peer;
 mod remote;
 mod serve;
+mod spans;
 mod status;
 mod time;
 

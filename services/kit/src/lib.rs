@@ -21,4 +21,5 @@ pub mod keys;
 pub mod outbox;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 pub mod window;

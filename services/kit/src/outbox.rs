@@ -6,7 +6,8 @@
 //! and not yet removed is read again: who reads knows events by their UUIDs.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Set,
 };
 use sea_orm_migration::{
     prelude::{Index, IndexCreateStatement, Table, TableCreateStatement},
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     ambient::{Ambient, Instant},
     audit::Actor,
-    db::Database,
+    db::{Database, alone},
 };
 
 /// Rows of one statement.
@@ -111,6 +112,11 @@ impl Outbox {
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 
+    /// How many there are.
+    pub async fn count(&self) -> Result<u64, DbErr> {
+        row::Entity::find().count(self.0.read()).await
+    }
+
     /// Removes events that were carried on. Those that are gone already don't matter.
     pub async fn remove(&self, uuids: &[Uuid]) -> Result<(), DbErr> {
         for uuids in uuids.chunks(MOST_ROWS) {
@@ -122,11 +128,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Removes events from before `end` that nobody carried on, at most `most`, and says how many it were.
+    /// Removes events from before `end` that nobody carried on, at most `most`, and says how many it were. None where another process
+    /// does.
     pub async fn sweep(&self, end: Instant, most: u64) -> Result<u64, DbErr> {
         let old = row::Entity::find().filter(row::Column::OccurredAt.lt(end)).select_only();
         let old = old.column(row::Column::Uuid).order_by_asc(row::Column::OccurredAt).limit(most).into_query();
         let transaction = self.0.begin().await?;
+        if !alone(&transaction, "outbox").await? {
+            return Ok(0);
+        }
         let delete = row::Entity::delete_many().filter(row::Column::Uuid.in_subquery(old));
         let removed = delete.exec(&transaction).await?.rows_affected;
         transaction.commit().await?;

@@ -302,6 +302,27 @@ async fn of_two_first_starts_at_once_with_different_files_one_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_acknowledges_before_it_has_written_is_refused() {
+    each_engine(async |bed| {
+        let Some((_, name)) = bed.url.rsplit_once('/').filter(|_| bed.url.starts_with("postgres:")) else { return };
+        let database = Database::open(&bed.url).await.unwrap();
+        let name = name.split('?').next().unwrap();
+        for good in ["on", "remote_apply", "local"] {
+            let alter = format!("ALTER DATABASE {name} SET synchronous_commit = {good}");
+            database.read().execute_unprepared(&alter).await.unwrap();
+            Database::open(&bed.url).await.unwrap();
+        }
+        // Of the server's settings the database's own counts, as a role's would.
+        let alter = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+        database.read().execute_unprepared(&alter).await.unwrap();
+        let refused = Database::open(&bed.url).await.unwrap_err();
+        let OpenError::NotDurable(setting, _, value) = &refused else { unreachable!("{refused:?}") };
+        assert_eq!((*setting, value.as_str()), ("synchronous_commit", "off"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn writers_that_wait_take_nothing_from_readers_and_none_waits_for_long() {
     each_engine(async |bed| {
         let database = Database::open(&bed.url).await.unwrap();

@@ -26,12 +26,16 @@ use crate::{
     graphql::{Document, Reach, Viewer},
     store::{Store, in_time},
     upstream::target::{Target, Targets},
+    usage::{Tally, Usage},
 };
 
 /// How long what is kept counts, from the asking of the last look at the change counter: an edit takes effect within a second
 /// on every node, whatever befalls it (spec §3). Looks are half of it apart, and most of the rest is for slow ones; when they
 /// are slower still, calls read anew and go on.
 pub(crate) const LIFE: Duration = Duration::from_secs(1);
+/// After how long without a look the database may be another one – a copy that was behind – and the counter have come to the same
+/// number by other changes.
+const OUTAGE: Duration = Duration::from_secs(3);
 /// The pause between two looks.
 pub(crate) const FOLLOW: Duration = Duration::from_millis(500);
 
@@ -56,6 +60,8 @@ pub(crate) struct Callable {
     pub(crate) viewer: Viewer,
     /// One permit for each call that may be under way.
     pub(crate) in_flight: Arc<Semaphore>,
+    /// Where its calls are counted.
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// The portals that were called lately.
@@ -65,6 +71,7 @@ pub(crate) struct Catalog {
     /// The permits of each portal. Beside what is kept, so that calls under way count on when it is read anew, and calls that
     /// find nothing kept count together.
     places: Cache<PortalId, Arc<Semaphore>>,
+    usage: Usage,
     generation: AtomicU64,
     /// The change counter when last looked at.
     seen: AtomicI64,
@@ -81,7 +88,13 @@ impl Catalog {
         let kept = Cache::builder().weigher(weight).max_capacity(MOST_KEPT).build();
         let in_flight = usize::try_from(in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (generation, seen, until) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU64::new(0));
-        Self { kept, places: Cache::new(MOST_PLACES), generation, seen, until, ambient, in_flight }
+        let (places, usage) = (Cache::new(MOST_PLACES), Usage::default());
+        Self { kept, places, usage, generation, seen, until, ambient, in_flight }
+    }
+
+    /// Where the calls of all portals are counted.
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// The open portal of that id.
@@ -104,7 +117,8 @@ impl Catalog {
         };
         let Some(target) = targets.find(portal.upstream, (generation, counts), store).await? else { return Ok(None) };
         let in_flight = self.places.get_with(id, || Arc::new(Semaphore::new(self.in_flight)));
-        let callable = Arc::new(Callable::new(organization, portal, target, in_flight, compiler));
+        let counts = (in_flight, self.usage.of(id));
+        let callable = Arc::new(Callable::new(organization, portal, target, counts, compiler));
         self.kept.insert(id, (generation, Arc::clone(&callable)));
         Ok(Some(callable))
     }
@@ -125,7 +139,8 @@ impl Catalog {
     pub(crate) async fn follow(&self, store: &Store) -> Result<(), DbErr> {
         let asked = self.ambient.since_boot();
         let number = in_time(store.changes()).await?;
-        if self.seen.swap(number, Ordering::AcqRel) != number {
+        let lost = nanos(asked) > self.until.load(Ordering::Acquire).saturating_add(nanos(OUTAGE));
+        if self.seen.swap(number, Ordering::AcqRel) != number || lost {
             self.changed();
         }
         self.until.fetch_max(nanos(asked + LIFE), Ordering::AcqRel);
@@ -153,7 +168,7 @@ impl Callable {
         organization: Organization,
         portal: Portal,
         target: Arc<Target>,
-        in_flight: Arc<Semaphore>,
+        (in_flight, tally): (Arc<Semaphore>, Arc<Tally>),
         compiler: &Compiler,
     ) -> Self {
         // The list was valid when it was saved; one that can't be read any more admits nobody.
@@ -162,6 +177,6 @@ impl Callable {
         let reach = Reach { uuid: organization.id.0, slug: organization.slug.clone(), name: organization.name.clone() };
         let viewer = Viewer { user: None, organizations: Arc::new([reach]) };
         let document = compiler.document(&portal, &target);
-        Self { portal, organization, networks, target, document, viewer, in_flight }
+        Self { portal, organization, networks, target, document, viewer, in_flight, tally }
     }
 }

@@ -16,6 +16,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 pub struct Config {
     /// Where the registry is kept, `sqlite:<file>` or `postgres://…`. May hold a password: never shown.
     pub database_url: String,
+    /// Connections to each database that read, and as many that write, where it is a PostgreSQL's.
+    pub database_connections: u32,
     /// Where the built-in API keeps its rows; the registry's database unless set.
     pub pipelines_database_url: String,
     /// The root keys.
@@ -115,6 +117,10 @@ impl Config {
         let mut settings = Settings::new("PORTAL", environment);
         let database_url = settings.secret("DATABASE__URL").to_string();
         let pipelines_database_url = settings.optional_secret("PIPELINES__DATABASE_URL").map(|url| url.to_string());
+        let database_connections = settings.or("DATABASE__CONNECTIONS", kit::db::CONNECTIONS);
+        if database_connections == 0 {
+            settings.refuse("DATABASE__CONNECTIONS", "must be at least 1");
+        }
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let (keys_file, grpc_listen) = (settings.required("KEYS__FILE"), settings.required("GRPC__LISTEN"));
         let tls = settings.tls(["TLS__CERT_FILE", "TLS__KEY_FILE", "TLS__CA_FILE"]);
@@ -128,6 +134,7 @@ impl Config {
         let config = Self {
             pipelines_database_url: pipelines_database_url.unwrap_or_else(|| database_url.clone()),
             database_url,
+            database_connections,
             keys_file,
             // Without a key there was a problem, so that `finish` failed.
             service_key: service_key.ok_or_else(|| Problems(Vec::new()))?,

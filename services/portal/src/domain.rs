@@ -12,4 +12,5 @@ pub(crate) mod page;
 pub(crate) mod portal;
 pub(crate) mod slug;
 pub(crate) mod upstream;
+pub(crate) mod usage;
 pub(crate) mod version;

@@ -16,11 +16,11 @@ mod shape;
 mod variables;
 mod warn;
 
-pub(crate) use coerce::coerce;
+pub(crate) use coerce::{Coerced, coerce};
 pub(crate) use document::Document;
 pub use embedded::{Answer, Embedded, Prepared, Reach, User, Viewer};
 pub(crate) use finding::Finding;
-pub(crate) use operation::{Kind, Operation, Runnable, Unselected, Variable};
+pub(crate) use operation::{Kind, Operation, Ready, Runnable, Unselected, Variable};
 pub use schema::{BadSchema, Schema};
 pub(crate) use shape::shape;
 pub(crate) use variables::variables;

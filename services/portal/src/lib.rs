@@ -13,6 +13,7 @@ mod config;
 mod domain;
 mod drift;
 mod error;
+mod figures;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod graphql;
@@ -24,6 +25,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod usage;
 mod verifier;
 mod webhooks;
 

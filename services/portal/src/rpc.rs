@@ -24,6 +24,7 @@ mod get_notification_service;
 mod get_organization;
 mod get_organization_settings;
 mod get_portal;
+mod get_portal_usage;
 mod get_portal_version;
 mod get_rate_limit;
 mod get_upstream;
@@ -65,10 +66,11 @@ use contracts::{
         DeleteUpstreamRequest, DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse,
         DuplicatePortalRequest, DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse,
         GetOrganizationRequest, GetOrganizationResponse, GetOrganizationSettingsRequest,
-        GetOrganizationSettingsResponse, GetPortalRequest, GetPortalResponse, GetPortalVersionRequest,
-        GetPortalVersionResponse, GetRateLimitRequest, GetRateLimitResponse, GetUpstreamRequest, GetUpstreamResponse,
-        ListOrganizationsRequest, ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse,
-        ListPortalsRequest, ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, RefreshUpstreamRequest,
+        GetOrganizationSettingsResponse, GetPortalRequest, GetPortalResponse, GetPortalUsageRequest,
+        GetPortalUsageResponse, GetPortalVersionRequest, GetPortalVersionResponse, GetRateLimitRequest,
+        GetRateLimitResponse, GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest,
+        ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest,
+        ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, RefreshUpstreamRequest,
         RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse, RestorePortalVersionRequest,
         RestorePortalVersionResponse, UpdateOrganizationSettingsRequest, UpdateOrganizationSettingsResponse,
         UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest, UpdateUpstreamResponse,
@@ -122,6 +124,7 @@ rpcs! {
     create_organization(CreateOrganizationRequest) -> CreateOrganizationResponse;
     validate_document(ValidateDocumentRequest) -> ValidateDocumentResponse;
     list_portal_versions(ListPortalVersionsRequest) -> ListPortalVersionsResponse;
+    get_portal_usage(GetPortalUsageRequest) -> GetPortalUsageResponse;
     get_portal_version(GetPortalVersionRequest) -> GetPortalVersionResponse;
     restore_portal_version(RestorePortalVersionRequest) -> RestorePortalVersionResponse;
     create_upstream(CreateUpstreamRequest) -> CreateUpstreamResponse;

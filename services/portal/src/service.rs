@@ -16,7 +16,7 @@ use kit::{
     db::{Database, OpenError},
     grpc::{Caller, MOST_REQUEST_BYTES, MOST_RESULT_BYTES, Peer},
     keys::{BadKeyFile, RootKeys},
-    window::Counter,
+    window::{Counter, Key, Sharing},
 };
 use moka::sync::Cache;
 use sea_orm::DbErr;
@@ -58,6 +58,21 @@ const COMPLEXITY_WINDOW_SECONDS: u32 = 300;
 pub(crate) enum Spender {
     Organization(OrganizationId),
     User(Uuid),
+}
+
+impl Key for Spender {
+    fn name(&self) -> String {
+        match self {
+            Self::Organization(OrganizationId(uuid)) => format!("organization {uuid}"),
+            Self::User(uuid) => format!("user {uuid}"),
+        }
+    }
+}
+
+impl Key for OrganizationId {
+    fn name(&self) -> String {
+        self.0.to_string()
+    }
 }
 
 /// Why the service can't start.
@@ -135,11 +150,13 @@ impl Service {
         upstream: Arc<dyn Embedded>,
         tasks: &Tasks,
     ) -> Result<Self, StartError> {
-        let database = Database::open(&config.database_url).await?;
+        let database = Database::open_with(&config.database_url, config.database_connections).await?;
         database.require_schema::<Migrator>().await?;
         let keys = RootKeys::read(&config.keys_file)?;
         canary::check(&database, &keys).await?;
+        database.show("portal");
         let verifier = Verifier::new(token, config.service_key.clone(), ambient.clone());
+        let sharing = Sharing::among(&database, tasks, &ambient);
         let service = Self(Arc::new(Parts {
             store: Store::new(database, ambient.clone()),
             verifier: verifier.map_err(|_short_key: Error| StartError::Verifier)?,
@@ -150,19 +167,21 @@ impl Service {
             catalog: Catalog::new(config.limits.in_flight_per_portal, ambient.clone()),
             desk: Desk::default(),
             unfinished: Notify::new(),
-            calls: Counter::default(),
-            complexity: Counter::lasting(COMPLEXITY_WINDOW_SECONDS),
+            calls: sharing.counter("calls"),
+            complexity: sharing.lasting("complexity", COMPLEXITY_WINDOW_SECONDS),
             denials: Cache::builder().max_capacity(MOST_DENIALS).time_to_live(DENIAL).build(),
             ambient,
             config,
         }));
         service.0.verifier.watch(tasks);
         service.0.verifier.report_uses(tasks);
+        service.keep_usage(tasks);
         service.follow(tasks);
         service.sweep(tasks);
         service.follow_schemas(tasks);
         service.follow_keys(tasks);
         service.deliver_webhooks(tasks);
+        service.show_figures(tasks);
         Ok(service)
     }
 
@@ -193,15 +212,17 @@ impl Service {
 
     /// Keeps up with what other nodes change.
     fn follow(&self, tasks: &Tasks) {
-        let follower = self.clone();
-        tasks.every(catalog::FOLLOW, move || {
-            let Self(parts) = follower.clone();
+        let look = |service: &Self| {
+            let Self(parts) = service.clone();
             async move {
                 if let Err(error) = parts.catalog.follow(&parts.store).await {
                     tracing::warn!(%error, "the change counter can't be read");
                 }
             }
-        });
+        };
+        let (follower, listener) = (self.clone(), self.clone());
+        tasks.every(catalog::FOLLOW, move || look(&follower));
+        self.0.store.listen(tasks, move || look(&listener));
     }
 }
 

@@ -17,6 +17,7 @@ mod seals;
 mod trace;
 mod unrevoked;
 mod upstreams;
+mod usage;
 mod versions;
 
 use std::time::Duration;

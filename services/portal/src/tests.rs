@@ -21,6 +21,7 @@ mod trail;
 mod upstream_headers;
 mod upstream_removal;
 mod upstreams;
+mod usage;
 mod users;
 mod verdicts;
 mod webhook_calls;

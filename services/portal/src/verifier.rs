@@ -4,6 +4,7 @@
 //! applied, and the token hasn't expired (spec §7, ADR 0011). Otherwise the token service is asked again. Verdicts about API
 //! access tokens aren't kept: the token service counts requests as it verifies.
 
+mod figures;
 mod flights;
 mod identity;
 mod lease;
@@ -35,6 +36,7 @@ use sha2::Sha256;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use self::{
+    figures::Lookups,
     flights::Flights,
     lease::Lease,
     uses::Uses,
@@ -77,6 +79,7 @@ pub(crate) struct Verifier {
     flights: Arc<Flights<Answer>>,
     uses: Arc<Uses>,
     hash: Hmac<Sha256>,
+    lookups: Lookups,
 }
 
 impl Verifier {
@@ -93,6 +96,7 @@ impl Verifier {
             flights: Arc::default(),
             uses: Arc::default(),
             hash,
+            lookups: Lookups::default(),
         })
     }
 
@@ -105,8 +109,10 @@ impl Verifier {
             && let Some(verdict) = self.verdicts.get(&slot)
             && self.age(&verdict) < LONGEST
         {
+            self.lookups.hits.increment(1);
             return self.unexpired(verdict);
         }
+        self.lookups.misses.increment(1);
         let verdict = match self.fresh(caller, slot).await {
             Ok(verdict) => verdict,
             Err(Unverified::Refused) => return Err(Error::PortalTokenRequired),

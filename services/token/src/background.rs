@@ -21,6 +21,11 @@ impl Service {
         self.every(tasks, watchers::PERIOD, |service| async move { service.poll_revocations().await });
         self.every(tasks, sweeps::PERIOD, |service| async move { service.sweep().await });
         let service = self.clone();
+        self.0.store.listen(tasks, move || {
+            let service = service.clone();
+            async move { service.poll_revocations().await }
+        });
+        let service = self.clone();
         tasks.at_the_end(async move { service.end().await });
     }
 

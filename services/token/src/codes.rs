@@ -64,7 +64,7 @@ impl Service {
         portal: Uuid,
     ) -> Result<MadeCode, Error> {
         let (ambient, now) = (&self.0.ambient, self.0.ambient.now());
-        if let Some(over) = self.0.limiter.count_code(caller.client_ip.map(network), now) {
+        if let Some(over) = self.0.limiter.count_code(caller.client_ip.map(network), now).await {
             return Err(Error::TooFast(over, SCOPE));
         }
         let code = code::write(&ambient.bytes());
@@ -117,7 +117,7 @@ impl Service {
     /// Makes a user token of an approved code, once. Answers it and when it ends.
     pub(crate) async fn exchange_code(&self, caller: &Caller, attempt: Attempt) -> Result<(Plain, Instant), Error> {
         let client = attempt.portal.to_string();
-        self.0.failures.codes.check(&client, caller.client_ip, self.0.ambient.now())?;
+        self.0.failures.codes.check(&client, caller.client_ip, self.0.ambient.now()).await?;
         let (portal, ip) = (attempt.portal, caller.client_ip);
         let refused = match self.try_exchange(caller, attempt).await {
             Err(refused @ Error::InvalidGrant) => refused,
@@ -125,7 +125,7 @@ impl Service {
         };
         tracing::info!(request_id = caller.request_id(), "code refused");
         let now = self.0.ambient.now();
-        let told = self.0.failures.codes.count(&client, ip, now, refused);
+        let told = self.0.failures.codes.count(&client, ip, now, refused).await;
         if matches!(told, Error::InvalidGrant) {
             let vouched = caller.is_service && !portal.is_nil();
             self.0.tally.note(Failure { client: portal, ip, vouched }, now);

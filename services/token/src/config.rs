@@ -14,6 +14,8 @@ use kit::{
 pub struct Config {
     /// `sqlite:<file>` or `postgres://…`. May hold a password: never shown.
     pub database_url: String,
+    /// Connections to it that read, and as many that write, where it is a PostgreSQL's.
+    pub database_connections: u32,
     /// The file of the root keys.
     pub keys_file: PathBuf,
     /// By which the parts of an installation know each other.
@@ -66,6 +68,10 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<(Self, Vec<(String, String)>), Problems> {
         let mut settings = Settings::new("TOKEN", environment);
         let database_url = settings.secret("DATABASE__URL").to_string();
+        let database_connections = settings.or("DATABASE__CONNECTIONS", kit::db::CONNECTIONS);
+        if database_connections == 0 {
+            settings.refuse("DATABASE__CONNECTIONS", "must be at least 1");
+        }
         let keys_file = settings.required("KEYS__FILE");
         let service_key = settings.parsed_secret("SERVICE__KEY");
         let grpc_listen = settings.required("GRPC__LISTEN");
@@ -80,8 +86,18 @@ impl Config {
         let shown = settings.finish()?;
         // Without a key there was a problem, so that `finish` failed.
         let service_key = service_key.ok_or_else(|| Problems(Vec::new()))?;
-        let config =
-            Self { database_url, keys_file, service_key, grpc_listen, admin_listen, tls, stop_grace, letters, limits };
+        let config = Self {
+            database_url,
+            database_connections,
+            keys_file,
+            service_key,
+            grpc_listen,
+            admin_listen,
+            tls,
+            stop_grace,
+            letters,
+            limits,
+        };
         Ok((config, shown))
     }
 }

@@ -58,11 +58,17 @@ pub(crate) struct Exchanged {
 
 impl Exchanges {
     /// Begins the writer among `tasks`. `per_minute` is the rate of a client; 0: none.
-    pub(crate) fn new(gatekeeper: Gatekeeper, per_minute: u32, store: &Store, tasks: &Tasks, key: [u8; 32]) -> Self {
+    pub(crate) fn new(
+        gatekeeper: Gatekeeper,
+        (rate, per_minute): (Counter<Uuid>, u32),
+        store: &Store,
+        tasks: &Tasks,
+        key: [u8; 32],
+    ) -> Self {
         Self {
             gatekeeper,
             verified: VerifiedSecrets::new(key),
-            rate: Counter::default(),
+            rate,
             per_minute,
             writer: Writer::start(store.clone(), tasks),
         }
@@ -94,22 +100,29 @@ impl Exchanges {
 impl Service {
     /// Exchanges a secret that `caller` sent.
     pub(crate) async fn exchange(&self, request: &Request<'_>, caller: &Caller) -> Result<Exchanged, Error> {
-        let refused = |why| self.refuse_exchange(request, caller, why);
-        let plain = Plain::parse(request.secret).map_err(|why| refused(why.into()))?;
-        let selector = plain.selector().ok_or_else(|| refused(Refused::OtherKind))?;
+        match self.try_exchange_secret(request, caller).await {
+            Ok(exchanged) => Ok(exchanged),
+            Err(Stop::Refused(why)) => Err(self.refuse_exchange(request, caller, why).await),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn try_exchange_secret(&self, request: &Request<'_>, caller: &Caller) -> Result<Exchanged, Stop> {
+        let plain = Plain::parse(request.secret).map_err(|why| Stop::Refused(why.into()))?;
+        let selector = plain.selector().ok_or(Stop::Refused(Refused::OtherKind))?;
         let (parts, now) = (&self.0, self.0.ambient.now());
-        parts.failures.secrets.check(request.client, caller.client_ip, now)?;
+        parts.failures.secrets.check(request.client, caller.client_ip, now).await?;
         let found = in_time(parts.store.find_secret(selector)).await?;
-        let secret = admit(found, &request.claim, (&parts.exchanges.gatekeeper, &plain), now).map_err(refused)?;
-        let hash = self.verify_secret(&secret, &plain).await?.ok_or_else(|| refused(Refused::Wrong))?;
-        let figures = parts.exchanges.rate.count(secret.portal, parts.exchanges.per_minute, now);
+        let secret = admit(found, &request.claim, (&parts.exchanges.gatekeeper, &plain), now).map_err(Stop::Refused)?;
+        let hash = self.verify_secret(&secret, &plain).await?.ok_or(Stop::Refused(Refused::Wrong))?;
+        let figures = parts.exchanges.rate.count(secret.portal, parts.exchanges.per_minute, now).await;
         if let Some(over) = figures.filter(kit::window::Figures::is_over) {
-            return Err(Error::TooFast(over, SCOPE));
+            return Err(Error::TooFast(over, SCOPE).into());
         }
         let (exchanged, exchange) = self.new_exchange(&secret, &plain, request.minutes, caller);
         let exchange = store::Exchange { hash: hash.renewed, ..exchange };
-        parts.exchanges.writer.write(exchange).await?.map_err(refused)?;
-        metrics::counter!("token_exchanges_total").increment(1);
+        parts.exchanges.writer.write(exchange).await?.map_err(Stop::Refused)?;
+        metrics::counter!("portals_token_exchanges_total").increment(1);
         Ok(exchanged)
     }
 
@@ -177,17 +190,30 @@ impl Service {
     }
 
     /// Counts a failure and answers what outsiders see of it.
-    fn refuse_exchange(&self, request: &Request<'_>, caller: &Caller, why: Refused) -> Error {
+    async fn refuse_exchange(&self, request: &Request<'_>, caller: &Caller, why: Refused) -> Error {
         let now = self.0.ambient.now();
         tracing::info!(%why, request_id = caller.request_id(), "exchange refused");
         let (claim, ip) = (&request.claim, caller.client_ip);
-        let told = self.0.failures.secrets.count(request.client, ip, now, Error::InvalidClient);
+        let told = self.0.failures.secrets.count(request.client, ip, now, Error::InvalidClient).await;
         // What is refused for coming too fast isn't even tallied.
         if let (Some(client), Error::InvalidClient) = (claim.client, &told) {
             let vouched = caller.is_service && client == claim.portal && !client.is_nil();
             self.0.tally.note(Failure { client, ip, vouched }, now);
         }
         told
+    }
+}
+
+/// Why there is no token.
+enum Stop {
+    /// It is the client's fault, and counts as a failure.
+    Refused(Refused),
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 

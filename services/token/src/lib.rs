@@ -18,10 +18,12 @@ mod domain;
 mod error;
 mod exchange;
 mod failures;
+mod figures;
 mod first_user;
 mod inactive_tokens;
 pub mod keys;
 mod limiter;
+mod restored;
 mod rpc;
 mod session;
 mod slow_hash;
@@ -53,6 +55,7 @@ use kit::{
 pub use config::{Config, Limits};
 pub use error::Error;
 pub use first_user::FirstUser;
+pub use restored::Ended;
 pub use start::StartError;
 pub use store::Migrator;
 

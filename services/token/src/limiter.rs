@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use kit::{
     ambient::Instant,
-    window::{Counter, Figures},
+    window::{Counter, Figures, Sharing},
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::{Service, config::Limits, domain::token::ApiToken};
 /// What the figures of an organization are about.
 pub(crate) const SCOPE: &str = "rest";
 
-/// Counts in memory, so one replica's counts only.
+/// Counts requests of this minute.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
@@ -51,32 +51,34 @@ pub(crate) fn figures_facts(Figures { limit, current, reset }: Figures, scope: &
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, users: Counter::default(), organizations: Counter::default(), codes: Counter::default() }
+    pub(crate) fn new(limits: Limits, sharing: &Sharing) -> Self {
+        let (users, organizations) = (sharing.counter("rest_user"), sharing.counter("rest"));
+        Self { limits, users, organizations, codes: sharing.counter("codes") }
     }
 
     /// Counts one request. A user who is over spends nothing of the organization's rate: else one member could use up
     /// everybody's.
-    pub(crate) fn count(&self, user: Uuid, organization: Option<Uuid>, now: Instant) -> Rates {
-        let user = self.users.count(user, self.limits.rest_user_per_minute, now);
-        let organization = organization.filter(|_| !user.is_some_and(|figures| figures.is_over()));
-        let limit = self.limits.rest_per_minute;
-        Rates { user, organization: organization.and_then(|uuid| self.organizations.count(uuid, limit, now)) }
+    pub(crate) async fn count(&self, user: Uuid, organization: Option<Uuid>, now: Instant) -> Rates {
+        let user = self.users.count(user, self.limits.rest_user_per_minute, now).await;
+        let Some(organization) = organization.filter(|_| !user.is_some_and(|figures| figures.is_over())) else {
+            return Rates { user, organization: None };
+        };
+        Rates { user, organization: self.organizations.count(organization, self.limits.rest_per_minute, now).await }
     }
 }
 
 impl Limiter {
     /// Counts one code that was asked for from `address`; answers the figures if that is too many.
-    pub(crate) fn count_code(&self, address: Option<IpAddr>, now: Instant) -> Option<Figures> {
-        self.codes.count(address, self.limits.codes_per_minute, now).filter(Figures::is_over)
+    pub(crate) async fn count_code(&self, address: Option<IpAddr>, now: Instant) -> Option<Figures> {
+        self.codes.count(address, self.limits.codes_per_minute, now).await.filter(Figures::is_over)
     }
 }
 
 impl Service {
     /// Counts one request of the token's user; for `organization` too, if user and token reach it.
-    pub(crate) fn count(&self, token: &ApiToken, organization: Option<Uuid>) -> Rates {
+    pub(crate) async fn count(&self, token: &ApiToken, organization: Option<Uuid>) -> Rates {
         let reached = organization.filter(|uuid| token.role_in(*uuid).is_some());
-        self.0.limiter.count(token.user.uuid, reached, self.0.ambient.now())
+        self.0.limiter.count(token.user.uuid, reached, self.0.ambient.now()).await
     }
 }
 
@@ -86,17 +88,17 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_user_over_the_limit_spends_nothing_of_the_organizations() {
+    #[tokio::test]
+    async fn a_user_over_the_limit_spends_nothing_of_the_organizations() {
         let limits = Limits { rest_user_per_minute: 1, rest_per_minute: 9, ..Limits::default() };
-        let (limiter, now) = (Limiter::new(limits), DateTime::from_timestamp(18, 0).unwrap());
+        let (limiter, now) = (Limiter::new(limits, &Sharing::none()), DateTime::from_timestamp(18, 0).unwrap());
         let organization = Some(Uuid::nil());
         let count = |user| limiter.count(Uuid::from_u128(user), organization, now);
-        assert_eq!(count(1).organization.unwrap().current, 1);
-        let over = count(1);
+        assert_eq!(count(1).await.organization.unwrap().current, 1);
+        let over = count(1).await;
         assert!(over.organization.is_none());
         assert_eq!(over.over(), Some(Figures { limit: 1, current: 2, reset: 42 }));
-        assert_eq!(count(2).organization.unwrap().current, 2);
+        assert_eq!(count(2).await.organization.unwrap().current, 2);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Service {
     ) -> Result<(Plain, User), Error> {
         let client = email.trim().to_lowercase();
         let (failures, now) = (&self.0.failures.sign_ins, || self.0.ambient.now());
-        let reserved = failures.reserve(&client, caller.client_ip, now())?;
+        let reserved = failures.reserve(&client, caller.client_ip, now()).await?;
         let tried = self.try_sign_in(caller, email, password).await;
         if !matches!(tried, Ok(None)) {
             failures.give_back(reserved, now());

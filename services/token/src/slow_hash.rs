@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct SlowHash {
     running: Arc<Semaphore>,
     waiting: Semaphore,
+    width: usize,
+    queue: usize,
     begun: AtomicU64,
 }
 
@@ -50,7 +52,8 @@ impl SlowHash {
     }
 
     fn new(width: usize, queue: usize) -> Self {
-        Self { running: Arc::new(Semaphore::new(width)), waiting: Semaphore::new(queue), begun: AtomicU64::new(0) }
+        let (running, waiting) = (Arc::new(Semaphore::new(width)), Semaphore::new(queue));
+        Self { running, waiting, width, queue, begun: AtomicU64::new(0) }
     }
 
     /// The PHC string of `text`.
@@ -63,6 +66,12 @@ impl SlowHash {
         self.run(move || password::verify(&text, &phc)).await
     }
 
+    /// How many run, and how many wait.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        let taken = |of: usize, left: &Semaphore| of.saturating_sub(left.available_permits());
+        (taken(self.width, &self.running), taken(self.queue, &self.waiting))
+    }
+
     /// How many slow hashes were begun since the start.
     #[cfg(test)]
     pub(crate) fn begun(&self) -> u64 {
@@ -72,7 +81,7 @@ impl SlowHash {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let permit = self.permit().await?;
         self.begun.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("token_slow_hashes_total").increment(1);
+        metrics::counter!("portals_token_slow_hashes_total").increment(1);
         // The permit goes along: when the caller gives up, the thread still works.
         let work = move || {
             let done = work();

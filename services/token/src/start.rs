@@ -8,6 +8,7 @@ use kit::{
     canary::{self, WrongKeys},
     db::{Database, OpenError},
     keys::{BadKeyFile, RootKeys},
+    window::Sharing,
 };
 
 use crate::{
@@ -50,22 +51,25 @@ impl Service {
         let keys = RootKeys::read(&config.keys_file).map_err(bad)?;
         let tagger = Tagger::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
         let gatekeeper = Gatekeeper::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
-        let database = Database::open(&config.database_url).await?;
+        let database = Database::open_with(&config.database_url, config.database_connections).await?;
         database.require_schema::<Migrator>().await?;
         canary::check(&database, &keys).await?;
+        database.show("token");
+        let sharing = Sharing::among(&database, tasks, &ambient);
         let store = Store::new(database, ambient.clone());
         let Config { limits, service_key, letters, .. } = config;
-        let exchanges = Exchanges::new(gatekeeper, limits.exchanges_per_minute, &store, tasks, ambient.bytes());
+        let rate = (sharing.counter("exchanges"), limits.exchanges_per_minute);
+        let exchanges = Exchanges::new(gatekeeper, rate, &store, tasks, ambient.bytes());
         let service = Self(Arc::new(Parts {
             store,
             tagger,
             keyring: Keyring::new(keys),
             reader: Reader::new(&ambient),
             rekey: Rekey::default(),
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits, &sharing),
             slow_hash: SlowHash::default(),
             sign_in_hash: SlowHash::of_sign_ins(),
-            failures: AllFailures::new(limits.failures_per_minute),
+            failures: AllFailures::new(limits.failures_per_minute, &sharing),
             tally: Tally::default(),
             polls: Polls::default(),
             exchanges,
@@ -79,6 +83,7 @@ impl Service {
         // Before it makes anything.
         service.say_hello().await.map_err(OpenError::from)?;
         service.run_background(tasks);
+        service.show_figures(tasks);
         Ok(service)
     }
 }

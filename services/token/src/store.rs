@@ -17,6 +17,7 @@ mod memberships;
 mod migration;
 mod portal_tokens;
 mod portals;
+mod restored;
 mod revocations;
 mod roster;
 mod secrets;

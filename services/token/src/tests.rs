@@ -42,6 +42,7 @@ mod service_tokens;
 mod sessions;
 mod set_membership;
 mod set_password;
+mod shared_limits;
 mod sign_in;
 mod start;
 mod sweeps;

@@ -1,14 +1,11 @@
 //! Which events are meant, as the query of the URL says.
 
-use chrono::DateTime;
 use contracts::audit::v1::AuditFilter;
-use kit::grpc::to_timestamp;
-use prost_types::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::kinds::{SUBJECTS, camel, kind_of, subject_of};
-use crate::{description::About, error::Error, query::parameter};
+use crate::{description::About, error::Error, query::parameter, routes::form::instant};
 
 /// The parameters that narrow a list.
 pub(super) const NAMES: [&str; 6] =
@@ -56,15 +53,6 @@ fn uuid(query: Option<&str>, name: &'static str) -> Result<Option<String>, Error
     let Some(text) = parameter(query, name) else { return Ok(None) };
     let uuid = Uuid::try_parse(&text).map_err(|_bad: uuid::Error| Error::InvalidParameter(name, "a UUID"))?;
     Ok(Some(uuid.to_string()))
-}
-
-fn instant(query: Option<&str>, name: &'static str) -> Result<Option<Timestamp>, Error> {
-    const FORM: &str = "a time with its offset, as RFC 3339 has it (a + in a URL is %2B)";
-    let Some(text) = parameter(query, name) else { return Ok(None) };
-    match DateTime::parse_from_rfc3339(&text) {
-        Ok(at) => Ok(Some(to_timestamp(at.to_utc()))),
-        Err(_unreadable) => Err(Error::InvalidParameter(name, FORM)),
-    }
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use contracts::registry::v1::{
     DeleteUpstreamResponse, DescribePortalRequest, DescribePortalResponse, DuplicatePortalRequest,
     DuplicatePortalResponse, GetAssertionKeysRequest, GetAssertionKeysResponse, GetOrganizationRequest,
     GetOrganizationResponse, GetOrganizationSettingsRequest, GetOrganizationSettingsResponse, GetPortalRequest,
-    GetPortalResponse, GetPortalVersionRequest, GetPortalVersionResponse, GetRateLimitRequest, GetRateLimitResponse,
-    GetUpstreamRequest, GetUpstreamResponse, ListOrganizationsRequest, ListOrganizationsResponse,
-    ListPortalVersionsRequest, ListPortalVersionsResponse, ListPortalsRequest, ListPortalsResponse,
-    ListUpstreamsRequest, ListUpstreamsResponse, Operation, OperationKind, OrganizationSettings, Portal,
-    RefreshUpstreamRequest, RefreshUpstreamResponse, ResolvePortalRequest, ResolvePortalResponse,
-    RestorePortalVersionRequest, RestorePortalVersionResponse, UpdateOrganizationSettingsRequest,
-    UpdateOrganizationSettingsResponse, UpdatePortalRequest, UpdatePortalResponse, UpdateUpstreamRequest,
-    UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse, Warning,
+    GetPortalResponse, GetPortalUsageRequest, GetPortalUsageResponse, GetPortalVersionRequest,
+    GetPortalVersionResponse, GetRateLimitRequest, GetRateLimitResponse, GetUpstreamRequest, GetUpstreamResponse,
+    ListOrganizationsRequest, ListOrganizationsResponse, ListPortalVersionsRequest, ListPortalVersionsResponse,
+    ListPortalsRequest, ListPortalsResponse, ListUpstreamsRequest, ListUpstreamsResponse, Operation, OperationKind,
+    OrganizationSettings, Portal, RefreshUpstreamRequest, RefreshUpstreamResponse, ResolvePortalRequest,
+    ResolvePortalResponse, RestorePortalVersionRequest, RestorePortalVersionResponse,
+    UpdateOrganizationSettingsRequest, UpdateOrganizationSettingsResponse, UpdatePortalRequest, UpdatePortalResponse,
+    UpdateUpstreamRequest, UpdateUpstreamResponse, ValidateDocumentRequest, ValidateDocumentResponse, Warning,
     registry_service_server::RegistryService,
 };
 use contracts::token::v1::RateFigures;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     Place, Plan, Script, not_ours,
-    values::{organization, portal, upstream, version},
+    values::{organization, portal, upstream, usage, version},
 };
 
 #[async_trait::async_trait]
@@ -133,6 +133,13 @@ impl RegistryService for Script {
     ) -> Result<Response<ListPortalVersionsResponse>, Status> {
         let reply = |plan: &Plan| ListPortalVersionsResponse { versions: vec![version()], total: plan.total };
         self.answer(request, reply).await
+    }
+
+    async fn get_portal_usage(
+        &self,
+        request: Request<GetPortalUsageRequest>,
+    ) -> Result<Response<GetPortalUsageResponse>, Status> {
+        self.answer(request, |_| usage()).await
     }
 
     async fn get_portal_version(

@@ -4,8 +4,8 @@ use contracts::{
     credential::v1::{PortalToken, Secret},
     directory::v1::ApiToken,
     registry::v1::{
-        Operation, OperationKind, Organization, Portal, PortalVersion, SchemaSource, Upstream, UpstreamSchema,
-        Variable, Warning,
+        GetPortalUsageResponse, Operation, OperationKind, Organization, OutcomeCount, Portal, PortalVersion,
+        SchemaSource, Upstream, UpstreamSchema, UsageFigures, UsagePeriod, UsageResolution, Variable, Warning,
     },
     token::v1::{PortalTokenKind, User},
 };
@@ -126,5 +126,18 @@ pub(super) fn api_token() -> ApiToken {
         last_used_at: Some(at(3)),
         last_used_ip: Some("192.0.2.1".into()),
         ..ApiToken::default()
+    }
+}
+
+pub(super) fn usage() -> GetPortalUsageResponse {
+    let errors = vec![OutcomeCount { code: "upstream_timeout".into(), calls: 3 }];
+    let figures = UsageFigures { calls: 1_200, errors, p50_ms: Some(12.345_678), p99_ms: None };
+    GetPortalUsageResponse {
+        from: Some(at(0)),
+        to: Some(at(9)),
+        resolution: UsageResolution::Day.into(),
+        total: Some(figures.clone()),
+        periods: vec![UsagePeriod { at: Some(at(1)), figures: Some(figures) }],
+        last_called_at: Some(at(2)),
     }
 }

@@ -66,9 +66,18 @@ impl Tasks {
     /// stop waits for them is there by then. It has a second.
     #[track_caller]
     pub fn at_the_end(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let (place, drained) = (Location::caller(), self.drained.clone());
-        run(&self.last, async move {
+        self.outlast(|drained| async move {
             drained.cancelled().await;
+            work.await;
+        });
+    }
+
+    /// Runs `work` beside everything else and beyond its end, of which it is told. It has a second then.
+    #[track_caller]
+    pub fn outlast<F: Future<Output = ()> + Send + 'static>(&self, work: impl FnOnce(CancellationToken) -> F) {
+        let place = Location::caller();
+        let work = work(self.drained.clone());
+        run(&self.last, async move {
             if panics(work).await {
                 tracing::error!(%place, "what was to be done last panicked");
             }

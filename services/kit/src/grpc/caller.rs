@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub const REQUEST_ID: &str = "x-request-id";
 
 const AUTHORIZATION: &str = "authorization";
-const SERVICE_KEY: &str = "portals-service-key";
+pub(super) const SERVICE_KEY: &str = "portals-service-key";
 const CLIENT_IP: &str = "portals-client-ip";
 const CLIENT_AGENT: &str = "portals-client-agent";
 const COUNTED: &str = "portals-counted";

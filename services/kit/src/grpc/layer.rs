@@ -9,10 +9,11 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use tokio::time::timeout_at;
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, body::Body};
 use tower::Service;
 
-use super::{budget, status::late};
+use super::{budget, spans, status::late};
+use crate::trace::Span;
 
 /// How much earlier than at its deadline a call is given up. tonic's server keeps the same deadline and would answer
 /// CANCELLED, which says that the caller left.
@@ -53,7 +54,8 @@ where
         // Whether there is such an RPC isn't known of a call that doesn't begin.
         let begins = patience != Some(Duration::ZERO);
         let rpc = if begins { request.uri().path() } else { UNKNOWN }.to_owned();
-        let call = self.0.call(request);
+        let span = spans::server(&request);
+        let call = span.within(self.0.call(request));
         Box::pin(async move {
             let answer = match patience {
                 // The timer counts milliseconds: it would let such a call begin.
@@ -69,18 +71,19 @@ where
                 Some(answer) => answer?,
                 None => late().into_http(),
             };
-            record(rpc, begun.elapsed(), &response);
+            record(rpc, begun.elapsed(), &response, &span);
             Ok(response)
         })
     }
 }
 
-fn record(rpc: String, took: Duration, response: &Response<Body>) {
-    // A reply with a body has its status in the trailers; an error of a unary call has it in the headers.
+fn record(rpc: String, took: Duration, response: &Response<Body>, span: &Span) {
     // Only that is read: decoding the whole status, its details too, costs more than everything else here.
-    let code = response.headers().get(Status::GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
+    let code = spans::code(response.headers());
     // A path that is no RPC of ours is a stranger's text: it may hold anything, and there are endlessly many.
     let rpc = if code == Code::Unimplemented { UNKNOWN.to_owned() } else { rpc };
+    spans::came(span, &rpc, code);
+    let _entered = span.enter();
     tracing::debug!(rpc, ?code, micros = took.as_micros(), "rpc");
     let code = code.description();
     metrics::histogram!("portals_rpc_duration_seconds", "rpc" => rpc, "code" => code).record(took.as_secs_f64());
@@ -105,6 +108,8 @@ pub fn deadline(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Status;
+
     use super::*;
 
     /// Says when it is dropped.

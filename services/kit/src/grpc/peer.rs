@@ -14,6 +14,7 @@ use super::{
     address::Address,
     budget,
     remote::{Names, Remote},
+    spans,
 };
 use crate::{boot::Tasks, tls::Tls};
 
@@ -58,6 +59,20 @@ impl Service<Request<Body>> for Peer {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         budget::shrink(request.headers_mut());
-        self.0.call(request)
+        let span = spans::client(&request);
+        if span.is_none() {
+            return self.0.call(request);
+        }
+        span.tell_part(request.headers_mut());
+        let path = request.uri().path().to_owned();
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            match &answer {
+                Ok(response) => spans::went(&span, &path, response),
+                Err(_) => span.fail("unreachable"),
+            }
+            answer
+        })
     }
 }

@@ -29,6 +29,16 @@ pub(crate) struct Variable {
     pub(crate) used: bool,
 }
 
+impl Kind {
+    /// The word of the specification.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Mutation => "mutation",
+        }
+    }
+}
+
 impl Variable {
     /// Whether a call must give it.
     pub(crate) fn is_required(&self) -> bool {

@@ -5,11 +5,13 @@ use contracts::execution::v1::{ExecutePortalRequest, ExecutePortalResponse};
 use kit::{
     address::Networks,
     audit::{Event, Origin, Subject, context},
-    error::Violation,
+    error::{Fault as _, Violation},
     grpc::{Caller, put_figures},
     json,
+    trace::Span,
 };
-use serde_json::json;
+use serde_json::{json, value::RawValue};
+use tokio::time::Instant;
 use tonic::{Request, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -18,12 +20,13 @@ use crate::{
     catalog::Callable,
     domain::organization::Organization,
     error::Error,
-    graphql::{Runnable, coerce},
+    graphql::{Coerced, Operation, Ready, Runnable, Viewer, coerce},
     service::Parts,
     upstream::{
-        outbound::{Call, Failure},
+        outbound::{Call, Failure, envelope},
         target::Target,
     },
+    usage::Counted,
     verifier::Verdict,
 };
 
@@ -35,48 +38,100 @@ pub(super) async fn handle(
     request: Request<ExecutePortalRequest>,
     notes: &mut MetadataMap,
 ) -> Result<ExecutePortalResponse, Error> {
-    let caller = service.caller(&request);
+    let (begun, caller) = (Instant::now(), service.caller(&request));
     let ExecutePortalRequest { organization, portal, operation_name, variables_json } = request.into_inner();
     let given = json::text(&variables_json, MOST_DEPTH)?;
     let (callable, verdict) = service.authenticate(&caller, &organization, &portal).await?;
     let viewer = service.viewer(&verdict, &callable).await?;
-    service.check_address(&caller, &callable, &verdict).await?;
-    service.verifier.used(&verdict, &caller);
-    service.count(&callable, notes)?;
-    let schema = callable.target.schema().map_err(|unknown| Error::SchemaUnavailable(unknown.to_owned()))?;
-    let document = callable.document.as_ref().map_err(|findings| Error::broken(findings))?;
-    let operation = document.select(operation_name.as_deref())?;
-    let ready = operation.ready.as_ref().map_err(|findings| Error::broken(findings))?;
-    let coerced = coerce(schema, operation, given).map_err(Error::Invalid)?;
-    if callable.portal.content.strict_variables && !coerced.ignored.is_empty() {
-        let undeclared = |name| Violation::new(name, "is not declared by the operation");
-        return Err(Error::Invalid(coerced.ignored.into_iter().map(undeclared).collect()));
+    // From here on it is the portal's: whose token doesn't count called nobody.
+    let counted = Counted::begin(&callable.tally, &service.ambient, begun);
+    let asked = Asked { caller: &caller, callable: &callable, verdict: &verdict };
+    let reply = service.execute(asked, viewer, (operation_name.as_deref(), given), notes).await;
+    counted.end(outcome(&reply));
+    reply
+}
+
+/// A call whose token counts.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    caller: &'a Caller,
+    callable: &'a Callable,
+    verdict: &'a Verdict,
+}
+
+/// How usage counts what came of a call.
+fn outcome(reply: &Result<ExecutePortalResponse, Error>) -> &'static str {
+    match reply {
+        Ok(reply) if envelope::has_errors(&reply.result_json) => "graphql_errors",
+        Ok(_) => "ok",
+        Err(error) => error.reason(),
     }
-    let _permit =
-        callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
-    let result_json = match &ready.runnable {
-        Runnable::Embedded(prepared) => {
-            let variables = coerced.read().map_err(Error::Invalid)?;
-            let origin = Origin::of(&caller, Some(verdict.token));
-            service.within_time(prepared.run(variables, (viewer, origin))).await?
-        }
-        Runnable::Remote => {
-            let assertion = service.assertion(&callable, &viewer, &verdict)?;
-            let call = Call {
-                document: &ready.text,
-                operation_name: operation.name.as_deref(),
-                variables: &coerced.variables,
-                kind: operation.kind,
-                assertion: assertion.as_ref(),
-            };
-            service.run_remotely(&callable.target, call).await?
-        }
-    };
-    let (ignored_variables, more_ignored_variables) = ignored::told(coerced.ignored);
-    Ok(ExecutePortalResponse { result_json, ignored_variables, more_ignored_variables })
 }
 
 impl Parts {
+    /// Runs what a call is for, if it may.
+    async fn execute(
+        &self,
+        asked: Asked<'_>,
+        viewer: Viewer,
+        (operation_name, given): (Option<&str>, &RawValue),
+        notes: &mut MetadataMap,
+    ) -> Result<ExecutePortalResponse, Error> {
+        let Asked { caller, callable, verdict } = asked;
+        self.check_address(caller, callable, verdict).await?;
+        self.verifier.used(verdict, caller);
+        self.count(callable, notes).await?;
+        let schema = callable.target.schema().map_err(|unknown| Error::SchemaUnavailable(unknown.to_owned()))?;
+        let document = callable.document.as_ref().map_err(|findings| Error::broken(findings))?;
+        let operation = document.select(operation_name)?;
+        let ready = operation.ready.as_ref().map_err(|findings| Error::broken(findings))?;
+        let coerced = coerce(schema, operation, given).map_err(Error::Invalid)?;
+        if callable.portal.content.strict_variables && !coerced.ignored.is_empty() {
+            let undeclared = |name| Violation::new(name, "is not declared by the operation");
+            return Err(Error::Invalid(coerced.ignored.into_iter().map(undeclared).collect()));
+        }
+        let _permit =
+            callable.in_flight.try_acquire().map_err(|_none_left: tokio::sync::TryAcquireError| Error::PortalBusy)?;
+        let span = span(callable, operation);
+        let run = self.run(asked, viewer, (operation, ready), &coerced);
+        let result_json = span.within(run).await.inspect_err(|error| span.fail(error.reason()))?;
+        let (ignored_variables, more_ignored_variables) = ignored::told(coerced.ignored);
+        Ok(ExecutePortalResponse { result_json, ignored_variables, more_ignored_variables })
+    }
+
+    /// Runs an operation where it runs.
+    async fn run(
+        &self,
+        Asked { caller, callable, verdict }: Asked<'_>,
+        viewer: Viewer,
+        (operation, ready): (&Operation, &Ready),
+        coerced: &Coerced,
+    ) -> Result<Bytes, Error> {
+        match &ready.runnable {
+            Runnable::Embedded(prepared) => {
+                let variables = coerced.read().map_err(Error::Invalid)?;
+                let origin = Origin::of(caller, Some(verdict.token));
+                let begun = Instant::now();
+                let result = self.within_time(prepared.run(variables, (viewer, origin))).await;
+                let outcome = if result.is_ok() { "ok" } else { "timeout" };
+                metrics::histogram!("portals_upstream_duration_seconds", "upstream" => "(built-in)", "outcome" => outcome)
+                    .record(begun.elapsed());
+                result
+            }
+            Runnable::Remote => {
+                let assertion = self.assertion(callable, &viewer, verdict)?;
+                let call = Call {
+                    document: &ready.text,
+                    operation_name: operation.name.as_deref(),
+                    variables: &coerced.variables,
+                    kind: operation.kind,
+                    assertion: assertion.as_ref(),
+                };
+                self.run_remotely(&callable.target, call).await
+            }
+        }
+    }
+
     /// The portal at an address and the token that calls it. Whatever is wrong, the answer is the same.
     async fn authenticate(
         &self,
@@ -120,9 +175,9 @@ impl Parts {
     }
 
     /// Counts the call against the organization's limit.
-    fn count(&self, callable: &Callable, notes: &mut MetadataMap) -> Result<(), Error> {
+    async fn count(&self, callable: &Callable, notes: &mut MetadataMap) -> Result<(), Error> {
         let limit = self.calls_per_minute(&callable.organization);
-        let Some(figures) = self.calls.count(callable.organization.id, limit, self.ambient.now()) else {
+        let Some(figures) = self.calls.count(callable.organization.id, limit, self.ambient.now()).await else {
             return Ok(());
         };
         put_figures(notes, "ratelimit", figures);
@@ -147,6 +202,18 @@ impl Parts {
             .await
             .map_err(|_elapsed: tokio::time::error::Elapsed| Error::UpstreamTimeout)
     }
+}
+
+/// What a trace shows of an execution: which portal, and what kind of operation.
+fn span(callable: &Callable, operation: &Operation) -> Span {
+    let span = Span::internal("execute portal");
+    if span.is_recording() {
+        span.set("portals.organization", callable.organization.slug.clone());
+        span.set("portals.portal", callable.portal.slug.to_string());
+        span.set("portals.portal.uuid", callable.portal.id.0.to_string());
+        span.set("graphql.operation.type", operation.kind.word());
+    }
+    span
 }
 
 /// `of`: whose list it was.

@@ -24,7 +24,7 @@ pub(super) async fn handle(
     let variables = json::object(&variables_json, MOST_DEPTH)?;
     let identity = service.verifier.verify_api_token(&caller, None, notes).await?;
     identity.require_scope("graphql")?;
-    let budgets = service.budgets(&identity)?;
+    let budgets = service.budgets(&identity).await?;
     let viewer = service.user(&identity.user, &identity.organizations()).await?;
     let Target::BuiltIn { api, .. } = &**service.targets.built_in() else {
         return Err(Error::Garbled("the built-in API"));
@@ -44,13 +44,13 @@ struct Budgets(Vec<(Spender, u32)>);
 
 impl Parts {
     /// Refuses who has spent what a window allows (spec §9).
-    fn budgets(&self, identity: &Identity) -> Result<Budgets, Error> {
+    async fn budgets(&self, identity: &Identity) -> Result<Budgets, Error> {
         let limits = &self.config.limits;
         let organization = |id: OrganizationId| (Spender::Organization(id), limits.graphql_complexity);
         let user = (Spender::User(identity.user.uuid), limits.graphql_user_complexity);
         let budgets: Vec<_> = identity.organizations().into_iter().map(organization).chain(iter::once(user)).collect();
         for (spender, limit) in &budgets {
-            let figures = self.complexity.peek(spender, *limit, self.ambient.now());
+            let figures = self.complexity.room(spender, *limit, self.ambient.now()).await;
             if let Some(figures) = figures.filter(|figures| figures.remaining() == 0) {
                 return Err(Error::ComplexitySpent(figures));
             }

@@ -20,9 +20,9 @@ pub(super) async fn handle(
     let GetRateLimitRequest { organization } = request.into_inner();
     let authority = service.authorize(caller, &organization, SEE_RATE_LIMIT, notes).await?;
     let (organization, now) = (authority.organization, service.ambient.now());
-    let spent =
-        service.complexity.peek(&Spender::Organization(organization.id), service.config.limits.graphql_complexity, now);
-    let calls = service.calls.peek(&organization.id, service.calls_per_minute(&organization), now);
+    let (spender, limit) = (Spender::Organization(organization.id), service.config.limits.graphql_complexity);
+    let spent = service.complexity.look(&spender, limit, now).await;
+    let calls = service.calls.look(&organization.id, service.calls_per_minute(&organization), now).await;
     // The token service counts management requests in minutes too, and they begin together everywhere.
     let rest = authority.identity.organization_rate;
     Ok(GetRateLimitResponse {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kit::ambient::Instant;
+use kit::{ambient::Instant, db::alone};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     Select, Set,
@@ -31,6 +31,8 @@ use crate::domain::{
 const MOST_ROWS: usize = 500;
 /// The most rows that one transaction of a sweep removes.
 const BATCH: u64 = 500;
+/// What one node does at a time.
+const TIDYING: &str = "deliveries";
 
 impl Store {
     /// Writes deliveries, but for those that their event and service have already.
@@ -159,11 +161,14 @@ impl Store {
 
 impl Store {
     /// Gives up deliveries that were to be given up before `end` and weren't tried: their service is disabled. A batch; says how
-    /// many it were.
+    /// many it were. None where another node does.
     pub(crate) async fn expire_deliveries(&self, end: Instant, now: Instant) -> Result<u64, DbErr> {
         let old = Entity::find().filter(Column::DueAt.lt(now)).filter(Column::DeadlineAt.lt(end)).select_only();
         let old = old.column(Column::Uuid).limit(BATCH).into_query();
         let transaction = self.database.begin().await?;
+        if !alone(&transaction, TIDYING).await? {
+            return Ok(0);
+        }
         let expire = Entity::update_many()
             .col_expr(Column::State, Expr::value(State::Dead.word()))
             .col_expr(Column::DueAt, Expr::value(None::<Instant>))
@@ -175,6 +180,7 @@ impl Store {
     }
 
     /// Removes deliveries that were over before `end`, and those of services that are gone; a batch. Says how many it were.
+    /// None where another node does.
     pub(crate) async fn sweep_deliveries(&self, end: Instant) -> Result<u64, DbErr> {
         let services = notification_service::Entity::find().select_only().column(notification_service::Column::Uuid);
         let swept = Condition::any()
@@ -182,6 +188,9 @@ impl Store {
             .add(Column::ServiceUuid.not_in_subquery(services.into_query()));
         let old = Entity::find().filter(swept).select_only().column(Column::Uuid).limit(BATCH).into_query();
         let transaction = self.database.begin().await?;
+        if !alone(&transaction, TIDYING).await? {
+            return Ok(0);
+        }
         let delete = Entity::delete_many().filter(Column::Uuid.in_subquery(old));
         let swept = delete.exec(&transaction).await?.rows_affected;
         transaction.commit().await?;

@@ -14,3 +14,4 @@ pub(super) mod portal;
 pub(super) mod portal_version;
 pub(super) mod upstream;
 pub(super) mod upstream_schema;
+pub(super) mod usage;

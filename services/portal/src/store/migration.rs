@@ -4,6 +4,8 @@ mod m0001_registry;
 mod m0002_user_tokens;
 mod m0003_upstreams;
 mod m0004_webhooks;
+mod m0005_usage;
+mod m0006_limit_windows;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_user_tokens::Migration),
             Box::new(m0003_upstreams::Migration),
             Box::new(m0004_webhooks::Migration),
+            Box::new(m0005_usage::Migration),
+            Box::new(m0006_limit_windows::Migration),
         ]
     }
 

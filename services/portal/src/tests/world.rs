@@ -194,6 +194,7 @@ fn config(bed: &Bed) -> Config {
     Config {
         database_url: bed.url.clone(),
         pipelines_database_url: bed.url.clone(),
+        database_connections: kit::db::CONNECTIONS,
         keys_file,
         service_key: service_key(),
         grpc_listen: String::new(),

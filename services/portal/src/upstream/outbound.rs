@@ -10,8 +10,9 @@ mod breaker;
 mod client;
 mod connector;
 mod delivery;
-mod envelope;
+pub(crate) mod envelope;
 mod introspection;
+mod labels;
 mod policy;
 mod reply;
 mod resolver;
@@ -22,7 +23,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use kit::ambient::Ambient;
+use kit::{ambient::Ambient, trace::Span};
+use metrics::SharedString;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -32,6 +34,7 @@ pub(crate) use self::delivery::{Letter, Receipt};
 use self::{
     breaker::Breakers,
     client::Client,
+    labels::Labels,
     policy::Policy,
     resolver::{Names, SystemNames},
 };
@@ -104,14 +107,15 @@ impl Failure {
 
 /// Measures a call, one that is dropped, too.
 struct Timing {
+    upstream: SharedString,
     begun: Instant,
     outcome: &'static str,
 }
 
 impl Timing {
-    fn begin() -> Self {
+    fn begin(upstream: SharedString) -> Self {
         in_flight().increment(1.0);
-        Self { begun: Instant::now(), outcome: "canceled" }
+        Self { upstream, begun: Instant::now(), outcome: "canceled" }
     }
 }
 
@@ -119,7 +123,9 @@ impl Drop for Timing {
     fn drop(&mut self) {
         in_flight().decrement(1.0);
         let took = self.begun.elapsed();
-        metrics::histogram!("portals_upstream_duration_seconds", "outcome" => self.outcome).record(took);
+        let (upstream, outcome) = (self.upstream.clone(), self.outcome);
+        metrics::histogram!("portals_upstream_duration_seconds", "upstream" => upstream, "outcome" => outcome)
+            .record(took);
     }
 }
 
@@ -133,6 +139,7 @@ pub(crate) struct Outbound {
     client: Client,
     policy: Policy,
     breakers: Breakers,
+    labels: Labels,
     /// How long an operation may take.
     patience: Duration,
     /// The longest reply.
@@ -152,6 +159,7 @@ impl Outbound {
             client: Client::new(config, policy.clone(), names)?,
             policy,
             breakers: Breakers::new(ambient),
+            labels: Labels::default(),
             patience: config.timeout,
             reply_bytes: config.reply_bytes,
         })
@@ -190,24 +198,44 @@ impl Outbound {
 
     /// Asks and reads the answer in the time that there is.
     async fn exchange(&self, to: &Destination, call: Call<'_>) -> Result<Bytes, Failure> {
-        let mut timing = Timing::begin();
+        let mut timing = Timing::begin(self.labels.of(&to.url));
         let patience = to.timeout.unwrap_or(self.patience).min(self.patience);
-        let span = tracing::info_span!("upstream", upstream = %to.id.0);
-        let outcome = tokio::time::timeout(patience, self.ask(to, call)).instrument(span).await;
+        let (traced, logged) = (span(to, call.kind), tracing::info_span!("upstream", upstream = %to.id.0));
+        let asking = traced.within(self.ask(to, call, &traced));
+        let outcome = tokio::time::timeout(patience, asking).instrument(logged).await;
         let outcome = outcome.unwrap_or_else(|_elapsed: tokio::time::error::Elapsed| Err(Failure::Timeout));
         timing.outcome = outcome.as_ref().err().map_or("ok", Failure::label);
         if let Err(failure) = &outcome {
+            traced.fail(timing.outcome);
             tracing::info!(upstream = %to.id.0, outcome = timing.outcome, %failure, "an upstream's call failed");
         }
         outcome
     }
 
-    async fn ask(&self, to: &Destination, call: Call<'_>) -> Result<Bytes, Failure> {
-        let request = client::request(to, &call)?;
+    async fn ask(&self, to: &Destination, call: Call<'_>, span: &Span) -> Result<Bytes, Failure> {
+        let mut request = client::request(to, &call)?;
+        span.tell_stranger(request.headers_mut());
         let sent = match (call.kind, self.client.send(request.clone()).await) {
             (Kind::Query, Err(broken)) if broken.is_passing => self.client.send(request).await,
             (_, sent) => sent,
         };
-        reply::read(sent.map_err(|broken| broken.failure)?, self.reply_bytes).await
+        let reply = sent.map_err(|broken| broken.failure)?;
+        span.set("http.response.status_code", i64::from(reply.status().as_u16()));
+        reply::read(reply, self.reply_bytes).await
     }
+}
+
+/// What a trace shows of a call: whom it goes to, and nothing of what is sent. Of the URL only the host, because keys are in paths
+/// and queries.
+fn span(to: &Destination, kind: Kind) -> Span {
+    let span = Span::client(|| "POST".into());
+    if span.is_recording() {
+        span.set("http.request.method", "POST");
+        span.set("url.scheme", to.url.scheme().to_owned());
+        span.set("server.address", to.url.host_str().unwrap_or_default().to_owned());
+        span.set("server.port", i64::from(to.url.port_or_known_default().unwrap_or_default()));
+        span.set("portals.upstream.uuid", to.id.0.to_string());
+        span.set("graphql.operation.type", kind.word());
+    }
+    span
 }

@@ -21,6 +21,12 @@ impl Lease {
         nanos(now) < self.until.load(Ordering::Acquire)
     }
 
+    /// How long ago the renewal was sent that it lives by. Where none was answered yet, it is as old as the machine's start.
+    pub(super) fn age(&self, now: Duration) -> Duration {
+        let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
+        now.saturating_sub(until.saturating_sub(LIFE))
+    }
+
     /// A renewal that was sent at `asked` was answered, and everything up to that answer's head is applied.
     ///
     /// To be called after applying: whoever sees the new end sees what was applied, too. An answer that comes late can't
@@ -46,6 +52,7 @@ mod tests {
         lease.renew(second);
         assert!(lease.is_live(last));
         assert!(!lease.is_live(second * 5));
+        assert_eq!(lease.age(second * 3), second * 2);
         lease.renew(Duration::ZERO);
         assert!(lease.is_live(last));
     }

@@ -57,6 +57,11 @@ impl Uses {
         }
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// What waits, in messages.
     fn take(&self, now: Duration) -> Vec<Vec<(Uuid, Use)>> {
         let mut book = self.lock();

@@ -73,6 +73,12 @@ impl Verdicts {
         (kept.generation == self.generation()).then_some(kept.verdict)
     }
 
+    /// How many are kept. For who looks now and then: it tidies up first.
+    pub(super) fn len(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.entry_count()
+    }
+
     /// To be read before a verdict is asked for that shall be kept.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)

@@ -11,7 +11,7 @@ use crate::{
         organization::Organization,
         portal::{Author, Portal},
     },
-    graphql::{Document, Finding, Kind, Operation, Variable},
+    graphql::{Document, Finding, Operation, Variable},
     upstream::target::Target,
 };
 
@@ -65,12 +65,8 @@ impl Told<'_> {
 }
 
 fn operation(operation: &Operation) -> Value {
-    let kind = match operation.kind {
-        Kind::Query => "query",
-        Kind::Mutation => "mutation",
-    };
     let variables: Vec<_> = operation.variables.iter().map(variable).collect();
-    let mut told = json!({ "name": operation.name, "kind": kind, "variables": variables });
+    let mut told = json!({ "name": operation.name, "kind": operation.kind.word(), "variables": variables });
     if let Err(findings) = &operation.ready
         && !findings.is_empty()
     {

@@ -26,6 +26,17 @@ pub(crate) struct Trail {
     pub(crate) context: Value,
 }
 
+/// What ended because the database was restored from a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Ephemeral and user tokens.
+    pub tokens: u64,
+    /// Codes that waited for a decision or for their exchange.
+    pub codes: u64,
+    /// Sessions of users.
+    pub sessions: u64,
+}
+
 impl Trail {
     /// That of what happens by itself.
     pub(crate) fn system() -> Self {
@@ -34,6 +45,12 @@ impl Trail {
 
     pub(super) fn event(&self, kind: &'static str, organization: Uuid, subject: Subject, data: Value) -> Event {
         Event { kind, organization, actor: self.actor.clone(), subject, context: self.context.clone(), data }
+    }
+
+    pub(crate) fn database_restored(&self, Ended { tokens, codes, sessions }: Ended) -> Event {
+        let subject = Subject { kind: "database", uuid: INSTALLATION, name: "token".to_owned() };
+        let data = json!({ "ended_tokens": tokens, "ended_codes": codes, "ended_sessions": sessions });
+        self.event("DATABASE_RESTORED", INSTALLATION, subject, data)
     }
 
     pub(crate) fn user_created(&self, user: &User) -> Event {

@@ -165,7 +165,7 @@ impl Desk {
         let judged = self.store.create_exchanged(exchanges, locked).await?;
         if judged.iter().flatten().any(Result::is_ok) {
             self.commits.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("token_exchange_commits_total").increment(1);
+            metrics::counter!("portals_token_exchange_commits_total").increment(1);
         }
         Ok(judged)
     }

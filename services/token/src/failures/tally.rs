@@ -72,7 +72,7 @@ impl Tally {
             let entry = waiting.entry(key).or_insert(0);
             *entry = entry.saturating_add(count);
         } else {
-            metrics::counter!("token_exchange_failures_unaudited_total").increment(count);
+            metrics::counter!("portals_token_exchange_failures_unaudited_total").increment(count);
         }
     }
 

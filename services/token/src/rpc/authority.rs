@@ -70,7 +70,7 @@ impl Service {
         if caller.is_counted {
             return Ok((token, Rates::default()));
         }
-        let rates = self.count(&token, organization);
+        let rates = self.count(&token, organization).await;
         reply::put_rates(notes, &rates);
         if rates.over().is_some() { Err(Error::RateLimited(rates)) } else { Ok((token, rates)) }
     }

@@ -90,14 +90,25 @@ impl Watch {
         self.service.0.ambient.since_boot().saturating_sub(self.heard)
     }
 
-    /// Answers a renewal with the head and all events up to it; not at all if these can't be read, so that the lease runs out.
+    /// Answers a renewal with the head and all events up to it. Ends the stream if these can't be read, so that the lease runs out: the
+    /// database that answers after that may be another one, a copy that was behind, and whoever opens a new stream without a lease
+    /// begins anew.
     async fn renew(&mut self, renewal: WatchRevocationsRequest) -> Result<(), Over> {
         let WatchRevocationsRequest { renewal, applied } = renewal;
         let (watchers, now) = (&self.service.0.watchers, self.service.0.ambient.since_boot());
         watchers.renewal_arrived(self.number, now);
         self.heard = now;
-        let Some(head) = read(self.service.0.store.revocation_head()).await else { return Ok(()) };
+        let Some(head) = read(self.service.0.store.revocation_head()).await else { return Err(Over) };
         let is_first = self.sent.is_none();
+        if applied > head {
+            // Revocations that were acknowledged are gone, and what they ended works again.
+            tracing::error!(
+                applied,
+                head,
+                "the database is behind what a verifier has applied: was it restored from a backup, \
+                or failed over to a copy that was behind? stop the services and run `portals migrate token --restored`"
+            );
+        }
         let needs_nothing_older = is_first && applied == 0;
         // What is beyond the head was applied from a database that this one isn't a continuation of: it means nothing.
         let applied = if needs_nothing_older { head } else { applied };

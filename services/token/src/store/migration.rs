@@ -9,6 +9,7 @@ mod m0002_secrets_codes_sessions;
 mod m0003_key_readers;
 mod m0004_address_lists;
 mod m0005_outbox;
+mod m0006_limit_windows;
 
 use sea_orm::{DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_key_readers::Migration),
             Box::new(m0004_address_lists::Migration),
             Box::new(m0005_outbox::Migration),
+            Box::new(m0006_limit_windows::Migration),
         ]
     }
 

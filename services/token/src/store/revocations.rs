@@ -1,10 +1,13 @@
 //! The sequence of revocations, which verifiers are told in order and without a gap (spec §7).
 
-use kit::ambient::Instant;
+use kit::{
+    ambient::Instant,
+    boot::Tasks,
+    db::{hint, listen},
+};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait, SelectStatement},
 };
 use uuid::Uuid;
@@ -19,6 +22,8 @@ use crate::domain::{
 };
 
 const ONLY: i32 = 1;
+/// Where other replicas are told that there is an event.
+const CHANNEL: &str = "token_revocations";
 
 impl Store {
     /// The last place in the sequence: nothing after it was committed when this was read.
@@ -54,7 +59,16 @@ impl Store {
 
     /// Whether other processes may serve the same database.
     pub(crate) fn may_have_replicas(&self) -> bool {
-        self.database.read().get_database_backend() != DatabaseBackend::Sqlite
+        self.database.may_have_replicas()
+    }
+
+    /// Calls `heard` when another replica may have revoked something.
+    pub(crate) fn listen<F: Future<Output = ()> + Send>(
+        &self,
+        tasks: &Tasks,
+        heard: impl Fn() -> F + Send + Sync + 'static,
+    ) {
+        listen(&self.database, tasks, CHANNEL, heard);
     }
 }
 
@@ -101,7 +115,7 @@ async fn advance(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         .filter(revocation_head::Column::Id.eq(ONLY))
         .exec(transaction)
         .await?;
-    Ok(())
+    hint(transaction, CHANNEL).await
 }
 
 fn no_head() -> DbErr {

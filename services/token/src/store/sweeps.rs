@@ -1,7 +1,7 @@
 //! Rows whose time is over.
 
 use chrono::TimeDelta;
-use kit::ambient::Instant;
+use kit::{ambient::Instant, db::alone};
 use sea_orm::{
     ConnectionTrait, DbErr, ExprTrait,
     sea_query::{Condition, DeleteStatement, Expr, Order, Query},
@@ -88,9 +88,12 @@ impl Swept {
 }
 
 impl Store {
-    /// Removes a batch of such rows, the oldest, and says how many it were.
+    /// Removes a batch of such rows, the oldest, and says how many it were. None where another replica does.
     pub(crate) async fn sweep(&self, swept: Swept) -> Result<u64, DbErr> {
         let transaction = self.database.begin().await?;
+        if !alone(&transaction, swept.table()).await? {
+            return Ok(0);
+        }
         let removed = transaction.execute(&delete(swept, self.ambient.now())).await?;
         transaction.commit().await?;
         Ok(removed.rows_affected())

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         page::Page,
-        token::{PortalToken, TokenEntry, TokenList},
+        token::{PortalKind, PortalToken, TokenEntry, TokenList},
         trail::Trail,
         user::User,
     },
@@ -42,6 +42,20 @@ pub(crate) struct EndingAll {
 }
 
 impl Store {
+    /// How many portal tokens count now, of each kind.
+    pub(crate) async fn count_live_tokens(&self) -> Result<Vec<(PortalKind, u64)>, DbErr> {
+        let now = self.ambient.now();
+        let unexpired = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
+        let live = Entity::find().filter(Column::RevokedAt.is_null()).filter(unexpired);
+        let counts =
+            live.select_only().column(Column::Kind).column_as(Column::Uuid.count(), "live").group_by(Column::Kind);
+        let counts: Vec<(String, i64)> = counts.into_tuple().all(self.database.read()).await?;
+        let of = |kind: PortalKind| counts.iter().find(|(word, _)| word == kind.word()).map_or(0, |(_, live)| *live);
+        // A kind of which there are none is told, too: its figure falls.
+        let kinds = [PortalKind::Service, PortalKind::Ephemeral, PortalKind::User];
+        Ok(kinds.map(|kind| (kind, u64::try_from(of(kind)).unwrap_or_default())).into())
+    }
+
     /// A page of a portal's list, and how many there are on all pages.
     pub(crate) async fn list_portal_tokens(
         &self,

@@ -57,10 +57,6 @@ impl Verifier {
             assert_eq!(answer.renewal, 0);
         }
     }
-
-    pub(super) async fn is_silent(&mut self) -> bool {
-        timeout(SHORT, self.answers.message()).await.is_err()
-    }
 }
 
 pub(super) fn places(answer: &WatchRevocationsResponse) -> Vec<u64> {

@@ -63,6 +63,7 @@ pub(super) async fn everywhere_with(limits: Limits, body: impl AsyncFn(&World)) 
 fn config(database_url: String, keys_file: PathBuf, limits: Limits) -> Config {
     Config {
         database_url,
+        database_connections: kit::db::CONNECTIONS,
         keys_file,
         service_key: service_key(),
         grpc_listen: String::new(),

@@ -30,6 +30,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Whether a response has errors. Most have no such word at all, which costs next to nothing to see.
+pub(crate) fn has_errors(response: &[u8]) -> bool {
+    let says = std::str::from_utf8(response).is_ok_and(|text| text.contains("\"errors\""));
+    says && serde_json::from_slice::<Envelope>(response)
+        .is_ok_and(|envelope| matches!(envelope.errors, Some(Errors::Some)))
+}
+
 struct Envelope {
     data: Option<Data>,
     errors: Option<Errors>,
@@ -197,6 +204,16 @@ mod tests {
         ];
         for response in responses {
             assert_eq!(check(response.as_bytes()), Ok(()), "{response}");
+        }
+    }
+
+    #[test]
+    fn errors_are_told_from_the_word() {
+        assert!(has_errors(br#"{"data":null,"errors":[{"message":"no"}]}"#));
+        for none in
+            [r#"{"data":{"errors":[{"message":"no"}]}}"#, r#"{"data":{},"errors":[]}"#, r#"{"data":"\"errors\""}"#, ""]
+        {
+            assert!(!has_errors(none.as_bytes()), "{none}");
         }
     }
 
