@@ -1,6 +1,10 @@
 //! The gateway itself: its peers, and how an RPC is made.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::Router;
 use contracts::{
@@ -31,8 +35,8 @@ use tokio::{
 use tonic::{Response, Status};
 
 use crate::{
-    arrival::Arrival, body::Bounds, config::Config, error::Error, members::Members, realm::Realm, reply::put_figures,
-    routes, scanner::Scanner, serve, site::Site,
+    arrival::Arrival, body::Bounds, config::Config, description::Description, error::Error, members::Members,
+    realm::Realm, reply::put_figures, routes, scanner::Scanner, serve, site::Site,
 };
 
 /// A portal call: the service's own limit of 30 s for the upstream, and time for the rest.
@@ -64,6 +68,7 @@ struct Inner {
     pipelines: PipelinesServiceClient<Peer>,
     scanner: Option<Scanner>,
     in_flight: Semaphore,
+    description: OnceLock<Description>,
 }
 
 impl Gateway {
@@ -88,6 +93,7 @@ impl Gateway {
             portal,
             scanner: config.scanner_keys.clone().map(Scanner::new),
             in_flight,
+            description: OnceLock::new(),
             config,
         }))
     }
@@ -176,6 +182,12 @@ impl Gateway {
     /// Checks who reports leaked credentials; `None`: nobody may.
     pub(crate) fn scanner(&self) -> Option<&Scanner> {
         self.0.scanner.as_ref()
+    }
+
+    /// What the public API says of itself: written when it is first asked for, which takes longer than all else that a gateway
+    /// starts with.
+    pub(crate) fn description(&self) -> &Description {
+        self.0.description.get_or_init(|| routes::describe(self))
     }
 
     /// The service that has the RPC at `path`.

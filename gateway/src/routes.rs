@@ -43,18 +43,28 @@ use self::{services::deliveries, table::Table};
 use crate::{
     description::{
         Access::{Administrator, ApiToken, Client, Open, PortalToken, Scope},
-        delete, get, patch, post, put,
+        Description, delete, get, patch, post, put,
     },
     gateway::Gateway,
 };
 
-/// Every route of the public API: where, how, whom it lets in, and what the description says of it.
+/// Every route of the public API.
 pub(crate) fn router(gateway: &Gateway) -> Router {
+    table(gateway).finish()
+}
+
+/// What the public API says of itself.
+pub(crate) fn describe(gateway: &Gateway) -> Description {
+    table(gateway).describe()
+}
+
+/// Every route: where, how, whom it lets in, and what the description says of it.
+fn table(gateway: &Gateway) -> Table {
     let table = calls(Table::of(gateway));
     let table = organizations(installation(table));
     let table = credentials(portals(table));
     let table = webhooks(builds(upstreams(table)));
-    pages(audit(table), gateway).finish()
+    pages(audit(table), gateway)
 }
 
 fn calls(table: Table) -> Table {

@@ -8,7 +8,7 @@
 //! A spent turn can be taken again only when everything that is ready by then has been polled once: given back at once, it
 //! would be there for the next suspect in the runtime's queue, and all of them would pass before whoever stands behind. While
 //! anybody else is being served it comes back later still: they have the processors to themselves, but for a little. And
-//! while nobody is, a turn is good for a few polls in a row, because that way costs as much as what garbage is told.
+//! while nobody is, a few polls are spare for each turn that comes back, because that way costs as much as what garbage is told.
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +32,7 @@ use tokio::{
         OwnedSemaphorePermit, Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::PollSemaphore;
 
@@ -40,9 +40,12 @@ use tokio_util::sync::PollSemaphore;
 /// nearly, for each turn.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// For how many polls a turn is good that came back while nobody else was being served. Whoever comes next has to stand behind
-/// that many for each turn, once.
-const IN_A_ROW: usize = 8;
+/// How long nobody else must have been served before that counts: longer than a call waits for the services behind.
+const ALONE: Duration = Duration::from_millis(5);
+
+/// How many polls suspects may have without a turn, for each turn that comes back while nobody else is being served. Whoever
+/// comes next has to stand behind that many, once.
+const SPARE: usize = 8;
 
 /// The turns of a gateway. Clones share them.
 #[derive(Clone, Debug)]
@@ -116,14 +119,17 @@ impl Turns {
 
 /// Gives spent turns back, until nobody is left who could spend any.
 async fn give_back(mut spent: UnboundedReceiver<OwnedSemaphorePermit>, others: Others) {
-    let mut turns = Vec::new();
+    let (mut turns, mut seen) = (Vec::new(), None);
     while spent.recv_many(&mut turns, usize::MAX).await > 0 {
         to_the_end_of_the_queue().await;
         if others.came() {
+            seen = Some(Instant::now());
+        }
+        if seen.is_some_and(|seen| seen.elapsed() < ALONE) {
             others.spare(0);
             sleep(PAUSE).await;
         } else {
-            others.spare(turns.len() * IN_A_ROW);
+            others.spare(turns.len() * SPARE);
         }
         turns.clear();
     }
@@ -163,9 +169,14 @@ impl Place {
         cx: &mut Context<'_>,
     ) -> Poll<F::Output> {
         // A turn that was asked for comes even if the connection isn't suspect any more; left alone, it would be nobody's.
-        if !suspect && !self.stands {
-            self.others.come();
-            return work.poll(cx);
+        if !self.stands {
+            if !suspect {
+                self.others.come();
+                return work.poll(cx);
+            }
+            if self.others.take() {
+                return work.poll(cx);
+            }
         }
         self.stands = true;
         let Poll::Ready(turn) = self.turns.poll_acquire(cx) else { return Poll::Pending };

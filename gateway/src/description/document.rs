@@ -1,7 +1,5 @@
 //! The document of the whole API.
 
-use std::sync::{Arc, LazyLock};
-
 use axum::{
     body::Bytes,
     handler::Handler,
@@ -61,11 +59,8 @@ pub(crate) fn delete<H: Handler<T, Gateway>, T: 'static>(
     Operation { method: "delete", handlers: routing::delete(handler), access, about }
 }
 
-/// The document, written when it is first asked for: it takes longer than everything else that a gateway starts with.
-#[derive(Clone)]
-pub(crate) struct Description(Arc<LazyLock<Written, Box<dyn FnOnce() -> Written + Send>>>);
-
-struct Written {
+/// The document, written out.
+pub(crate) struct Description {
     json: Bytes,
     page: Bytes,
 }
@@ -73,22 +68,18 @@ struct Written {
 impl Description {
     /// The document that was drafted, of a gateway at `public_url`.
     pub(crate) fn of(draft: Draft, public_url: &str) -> Self {
-        let public_url = public_url.to_owned();
-        let write = move || {
-            let document = draft.finish(&public_url);
-            Written { json: document.to_string().into(), page: page(&document).into_string().into() }
-        };
-        Self(Arc::new(LazyLock::new(Box::new(write))))
+        let document = draft.finish(public_url);
+        Self { json: document.to_string().into(), page: page(&document).into_string().into() }
     }
 
     /// As JSON.
     pub(crate) fn json(&self) -> Bytes {
-        self.0.json.clone()
+        self.json.clone()
     }
 
     /// As a page for people.
     pub(crate) fn page(&self) -> Bytes {
-        self.0.page.clone()
+        self.page.clone()
     }
 }
 

@@ -1,16 +1,11 @@
 //! `GET /v2/openapi.json` and `GET /docs`: what the API says of itself.
 
-use axum::{Extension, body::Body, response::Response};
+use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use tonic::metadata::MetadataMap;
 
-use crate::{
-    arrival::Arrival,
-    console::HTML,
-    description::{About, Description},
-    reply,
-};
+use crate::{arrival::Arrival, console::HTML, description::About, gateway::Gateway, reply};
 
 const STYLE: &str = include_str!("openapi/style.css");
 /// It changes with the program only.
@@ -27,15 +22,15 @@ pub(crate) fn about_show() -> About {
 }
 
 /// Answers the description.
-pub(crate) async fn show(_: Arrival, Extension(description): Extension<Description>) -> Response {
-    let mut response = reply::raw(&MetadataMap::new(), description.json());
+pub(crate) async fn show(State(gateway): State<Gateway>, _: Arrival) -> Response {
+    let mut response = reply::raw(&MetadataMap::new(), gateway.description().json());
     response.headers_mut().insert(header::CACHE_CONTROL, KEPT);
     response
 }
 
 /// Answers the description as a page.
-pub(crate) async fn page(_: Arrival, Extension(description): Extension<Description>) -> Response {
-    kept(description.page().into(), HTML)
+pub(crate) async fn page(State(gateway): State<Gateway>, _: Arrival) -> Response {
+    kept(gateway.description().page().into(), HTML)
 }
 
 /// Answers the stylesheet of that page.

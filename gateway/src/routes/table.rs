@@ -1,6 +1,6 @@
 //! The table of all routes, and the description that comes of it.
 
-use axum::{Extension, Router, routing::MethodRouter};
+use axum::{Router, routing::MethodRouter};
 use tower::layer::layer_fn;
 
 use super::fallback;
@@ -66,13 +66,17 @@ impl Table {
         self
     }
 
+    /// What it says of itself.
+    pub(super) fn describe(self) -> Description {
+        Description::of(self.draft, &self.gateway.config().public_url)
+    }
+
     /// All of it, and what answers elsewhere.
     pub(super) fn finish(self) -> Router {
         let gateway = self.gateway.clone();
-        let description = Description::of(self.draft, &gateway.config().public_url);
         // Not a `MethodRouter`: that would add an empty `Allow` header.
         let unknown = Router::new().fallback(fallback::not_found).with_state(self.gateway.clone());
         let unknown = Shell::new(gateway, "(unknown)", unknown);
-        self.router.layer(Extension(description)).with_state(self.gateway).fallback_service(unknown)
+        self.router.with_state(self.gateway).fallback_service(unknown)
     }
 }

@@ -158,20 +158,21 @@ pub(crate) async fn exchange(
     if grant.is_garbage() {
         return Err(arrival.challenge(Realm::Client));
     }
-    // A path that can't be decoded names no portal, like any other unknown name: the empty one.
-    let path = path.map(|path| path.0).unwrap_or_default();
-    let place = resolve::names(&gateway, Realm::Client, &arrival, path).await?;
-    let token = ask(&gateway, &arrival, place, grant).await?;
+    // Boxed, so that garbage needn't have room made for it: RPCs take kilobytes.
+    let token = Box::pin(ask(&gateway, &arrival, path, grant)).await?;
     Ok(reply::json(StatusCode::OK, &MetadataMap::new(), &token))
 }
 
 async fn ask(
     gateway: &Gateway,
     arrival: &Arrival,
-    place: ResolvePortalResponse,
+    path: Names<(String, String)>,
     grant: Grant,
 ) -> Result<TokenJson, Error> {
-    let ResolvePortalResponse { organization_uuid, portal_uuid, user_invokable: _ } = place;
+    // A path that can't be decoded names no portal, like any other unknown name: the empty one.
+    let path = path.map(|path| path.0).unwrap_or_default();
+    let ResolvePortalResponse { organization_uuid, portal_uuid, user_invokable: _ } =
+        resolve::names(gateway, Realm::Client, arrival, path).await?;
     let mut tokens = gateway.tokens();
     match grant {
         Grant::Secret { client_id, mut secret, minutes } => {

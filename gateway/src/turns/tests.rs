@@ -91,16 +91,17 @@ fn who_waits_for_something_else_holds_no_turn() {
 }
 
 #[test]
-fn a_turn_is_good_for_a_few_polls_until_somebody_else_comes() {
+fn polls_are_spare_until_somebody_else_comes() {
     let (turns, mut spent) = Turns::of(1);
     let [mut suspect, mut other] = [0; 2].map(|_| Task::of(&turns));
     turns.others.spare(2);
     assert!(suspect.gets_on(true) && suspect.gets_on(true) && spent.try_recv().is_err());
+    assert_eq!(turns.free.available_permits(), 1);
     assert!(suspect.gets_on(true));
     drop(spent.try_recv().unwrap());
     turns.others.spare(2);
     assert!(other.gets_on(false) && suspect.gets_on(true));
-    assert!(spent.try_recv().is_ok(), "it is good for more although somebody came");
+    assert!(spent.try_recv().is_ok(), "polls are spare although somebody came");
 }
 
 #[test]
@@ -146,7 +147,7 @@ async fn a_flood_gets_on_a_little_for_each_step_of_a_call() {
     });
     let polls = heard.await.unwrap();
     assert!(
-        (STEPS / 10..=2 * IN_A_ROW * STEPS).contains(&polls),
+        (STEPS / 10..=2 * SPARE * STEPS).contains(&polls),
         "{polls} polls of garbage beside {STEPS} steps of a call"
     );
     drop(turns);
