@@ -32,6 +32,7 @@ pub struct Launch {
     listen: String,
     variables: Vec<(String, String)>,
     ignored: Option<String>,
+    program: Option<PathBuf>,
 }
 
 /// A process that has ended, and what it said.
@@ -49,7 +50,13 @@ impl Launch {
     /// In `data_dir`, on a free port, without limits.
     pub fn new(data_dir: &Path) -> Self {
         let variables = NO_LIMITS.map(|name| (name.to_owned(), "0".to_owned())).to_vec();
-        Self { data_dir: data_dir.to_owned(), listen: "127.0.0.1:0".to_owned(), variables, ignored: None }
+        Self {
+            data_dir: data_dir.to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            variables,
+            ignored: None,
+            program: None,
+        }
     }
 
     /// On this address instead of a free port.
@@ -63,6 +70,13 @@ impl Launch {
     #[must_use]
     pub fn ignoring(mut self, signal: &str) -> Self {
         self.ignored = Some(signal.to_owned());
+        self
+    }
+
+    /// Another build of `portals` than the one under test.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -103,13 +117,14 @@ impl Launch {
 
     /// The command that starts it.
     pub fn command(&self) -> Command {
+        let program = self.program.clone().unwrap_or_else(binary);
         let mut command = match &self.ignored {
             Some(signal) => {
                 let mut shell = clean("sh".as_ref());
-                shell.args(["-c", "trap '' \"$0\"; exec \"$@\"", signal]).arg(binary());
+                shell.args(["-c", "trap '' \"$0\"; exec \"$@\"", signal]).arg(program);
                 shell
             }
-            None => portals(),
+            None => clean(&program),
         };
         command.arg("standalone").arg("--data-dir").arg(&self.data_dir).args(["--listen", &self.listen]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -147,8 +162,13 @@ fn ended(mut process: Process) -> Ended {
 }
 
 /// The binary under test with an environment that holds nothing of the developer's.
-pub(crate) fn portals() -> Command {
+fn portals() -> Command {
     clean(&binary())
+}
+
+/// `program`, or the binary under test, with such an environment.
+pub(crate) fn portals_of(program: Option<&Path>) -> Command {
+    program.map_or_else(portals, clean)
 }
 
 fn clean(program: &Path) -> Command {

@@ -43,6 +43,8 @@ pub struct Split {
     admins: [SocketAddr; 3],
     processes: [Option<Process>; 3],
     variables: Vec<(String, String)>,
+    program: Option<PathBuf>,
+    unknown: Vec<String>,
 }
 
 impl Split {
@@ -67,6 +69,13 @@ impl Split {
     /// alone, any other for all.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Which build of `portals` starts from now on (`None`: the one under test), and how the names of those settings end that
+    /// it doesn't know.
+    pub fn program(&mut self, program: Option<&Path>, unknown: &[&str]) {
+        self.program = program.map(Path::to_owned);
+        self.unknown = unknown.iter().map(|&name| name.to_owned()).collect();
     }
 
     /// Gives each part that starts from now on a wall clock of its own, which [`Split::step`] sets. Needs `faketime`.
@@ -107,12 +116,15 @@ impl Split {
         fs::write(&key, "for-this-test-only-0123456789abcdef").unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let [ports, admins] = [(); 2].map(|()| [(); 3].map(|()| raw::free_address()));
-        Self { data_dir: data_dir.to_owned(), ports, admins, processes: [None, None, None], variables: Vec::new() }
+        let (processes, variables) = ([None, None, None], Vec::new());
+        Self { data_dir: data_dir.to_owned(), ports, admins, processes, variables, program: None, unknown: Vec::new() }
     }
 
     /// Starts a part that isn't running, and waits until it is ready.
     pub fn start_part(&mut self, part: Part) {
-        let mut process = Process::start(launch::portals().args(["run", part.name()]).envs(self.environment(part)));
+        let mut process = Process::start(
+            launch::portals_of(self.program.as_deref()).args(["run", part.name()]).envs(self.environment(part)),
+        );
         let admin = self.admins[part as usize];
         wait::need("the part to be ready", START, || {
             let stderr = process.stderr();
@@ -209,6 +221,7 @@ impl Split {
         let prefixes: Vec<String> = others.map(|other| format!("{}_", other.name().to_uppercase())).collect();
         let of_others = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
         let given = self.variables.iter().filter(|(name, _)| !of_others(name)).cloned();
-        own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(given).chain(clock).collect()
+        let all = own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(given).chain(clock);
+        all.filter(|(name, _)| !self.unknown.iter().any(|unknown| name.ends_with(unknown.as_str()))).collect()
     }
 }

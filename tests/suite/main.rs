@@ -99,6 +99,7 @@ mod terraform_portal;
 mod tls_between_parts;
 mod traces;
 mod two_nodes;
+mod upgrades;
 mod url_credentials;
 mod usage;
 mod user_codes;
