@@ -41,9 +41,9 @@ const PROBE: Duration = Duration::from_secs(1);
 /// A connection that nobody has used for so long is asked whether it still is one: a server that was restarted has closed those
 /// that were idle, and the first who used one would fail. Those in use find out by themselves, once each.
 const POSTGRES_IDLE: Duration = Duration::from_secs(1);
-/// How long the answer may take that nobody waits for any more, when a connection comes back to the pool with one under way. After
-/// that it is closed: a server that hangs would keep all connections of the pool, for as long as TCP believes in it.
-const POSTGRES_RELEASE: Duration = Duration::from_millis(250);
+/// How long that answer may take, and one that nobody waits for any more, when a connection comes back to the pool with one under
+/// way. After that it is closed: a server that hangs would keep all connections of the pool, for as long as TCP believes in it.
+const POSTGRES_ANSWER: Duration = Duration::from_millis(250);
 /// How long a statement on `PostgreSQL` waits for a lock, how long it takes at most, and how long a transaction may do nothing,
 /// in milliseconds.
 const POSTGRES_LIMITS: [(&str, &str); 3] =
@@ -275,18 +275,33 @@ async fn refuse_unknown<M: MigratorTrait>(connection: &impl ConnectionTrait) -> 
 
 fn postgres(url: &str, connections: u32) -> ConnectOptions {
     let mut options = options(url, connections.max(1));
-    options.test_before_acquire_if_idle_for(POSTGRES_IDLE);
     options.map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_LIMITS));
-    options.map_sqlx_postgres_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(settle(connection))));
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        pool.before_acquire(|connection, seen| Box::pin(lives(connection, seen.idle_for)))
+            .after_release(|connection, _| Box::pin(settle(connection)))
+    });
     options
+}
+
+/// Asks a connection that has been idle for so long whether it still is one; if not, the next one is taken. All of a pool may have
+/// fallen silent: who waits for one mustn't spend all the time on the first.
+async fn lives(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle >= POSTGRES_IDLE {
+        in_time(connection.ping()).await?;
+    }
+    Ok(true)
 }
 
 /// Waits for the answer that is under way on a connection that its user has left, if there is one. Says whether the connection can
 /// be used again: see [`has_ended`].
 async fn settle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let answered = tokio::time::timeout(POSTGRES_RELEASE, connection.flush()).await;
-    answered.map_err(|_elapsed| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))??;
+    in_time(connection.flush()).await?;
     Ok(!connection.is_in_transaction())
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let answered = tokio::time::timeout(POSTGRES_ANSWER, answer).await;
+    answered.map_err(|_elapsed| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))?
 }
 
 /// Whether the transaction of a connection that comes back to the pool has ended. Where a commit fails, as on a full disk, nobody
