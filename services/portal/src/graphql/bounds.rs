@@ -148,9 +148,6 @@ impl<'a> Check<'a> {
                 Selection::Field(field) => {
                     self.aliases += usize::from(field.alias.is_some());
                     self.directives(field.location(), &field.directives);
-                    if matches!(field.name.as_str(), "__schema" | "__type") {
-                        self.find(field.location(), &format!("A portal can't ask for `{}`", field.name));
-                    }
                     self.walk(&field.selection_set);
                 }
                 Selection::FragmentSpread(spread) => self.directives(spread.location(), &spread.directives),

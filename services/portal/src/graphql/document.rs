@@ -67,7 +67,7 @@ impl Document {
     /// A document whose schema isn't known: what its text says of its operations, none of which can run, because of `reason`.
     pub(crate) fn unchecked(text: &str, reason: &str) -> Result<Self, Vec<Finding>> {
         let syntax = bounds::parse(text)?;
-        let findings = refuse_operations(&syntax);
+        let findings = refuse(&syntax);
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -89,7 +89,7 @@ impl Document {
             }
         };
         one_of::check(&document, schema, &mut findings);
-        findings.extend(refuse_operations(syntax));
+        findings.extend(refuse(syntax));
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -120,7 +120,8 @@ fn definitions(syntax: &ast::Document) -> impl Iterator<Item = &Node<ast::Operat
     syntax.definitions.iter().filter_map(ast::Definition::as_operation_definition)
 }
 
-fn refuse_operations(syntax: &ast::Document) -> Vec<Finding> {
+/// What portals can't run, whatever the schema says.
+fn refuse(syntax: &ast::Document) -> Vec<Finding> {
     let operations: Vec<_> = definitions(syntax).collect();
     let several = operations.len() > 1;
     let mut findings = Vec::new();
@@ -136,7 +137,35 @@ fn refuse_operations(syntax: &ast::Document) -> Vec<Finding> {
     if operations.is_empty() {
         findings.push(Finding::whole("The document has no operation"));
     }
+    for field in fields(syntax).filter(|field| matches!(field.name.as_str(), "__schema" | "__type")) {
+        let message = format!("A portal can't ask for `{}`", field.name);
+        findings.push(Finding::at(field.location(), &syntax.sources, message));
+    }
     findings
+}
+
+/// Every field as written, fragments not expanded.
+fn fields(syntax: &ast::Document) -> impl Iterator<Item = &Node<ast::Field>> {
+    let sets = syntax.definitions.iter().filter_map(|definition| match definition {
+        ast::Definition::OperationDefinition(operation) => Some(operation.selection_set.iter()),
+        ast::Definition::FragmentDefinition(fragment) => Some(fragment.selection_set.iter()),
+        _ => None,
+    });
+    let mut open: Vec<_> = sets.collect();
+    open.reverse();
+    std::iter::from_fn(move || {
+        loop {
+            match open.last_mut()?.next() {
+                None => drop(open.pop()),
+                Some(ast::Selection::Field(field)) => {
+                    open.push(field.selection_set.iter());
+                    return Some(field);
+                }
+                Some(ast::Selection::InlineFragment(inline)) => open.push(inline.selection_set.iter()),
+                Some(ast::Selection::FragmentSpread(_)) => {}
+            }
+        }
+    })
 }
 
 /// Each operation with the fragments that it reaches, as a document of its own.

@@ -75,8 +75,10 @@ fn an_object_of_which_one_field_is_wanted_must_have_one() {
 
 #[test]
 fn all_findings_are_listed_and_not_only_the_first() {
-    let found = messages("{ a b build { c } }");
-    for field in ["`a`", "`b`", "`c`"] {
+    let found = messages(
+        "{ a b build { c ...F } x: __type(name: \"A\") { name } } fragment F on Build { pipeline { __schema } }",
+    );
+    for field in ["`a`", "`b`", "`c`", "`__type`", "`__schema`"] {
         assert!(found.contains(field), "{found}");
     }
 }
