@@ -22,16 +22,24 @@ const MOST_DIRECTIVES: usize = 5;
 const MOST_FIELDS: usize = 10_000;
 /// Bytes of all operations, each with the fragments that it reaches: each is checked, kept and sent with its own.
 const MOST_EXPANDED: usize = 4 * MOST_BYTES;
+/// Tokens times what one name of the schema stands for at most, all of which a mention of it may cost a look at.
+const MOST_LOOKUPS: usize = 10_000_000;
 /// Nesting of brackets of any kind while parsing; beyond what [`MOST_DEPTH`] and values could need.
 const MOST_NESTING: usize = 128;
 
-/// Parses `text` within the limits, in time linear in its length.
-pub(super) fn parse(text: &str) -> Result<Document, Vec<Finding>> {
+/// Parses `text` within the limits, in time linear in its length. `breadth`: the schema's, 0 where none is known.
+pub(super) fn parse(text: &str, breadth: usize) -> Result<Document, Vec<Finding>> {
     if text.len() > MOST_BYTES {
         return Err(vec![over("bytes", text.len(), MOST_BYTES)]);
     }
-    if tokens(text) > MOST_TOKENS {
+    let tokens = tokens(text);
+    if tokens > MOST_TOKENS {
         return Err(vec![Finding::whole(format!("The document has more than {MOST_TOKENS} tokens"))]);
+    }
+    if !is_checked(tokens, breadth) {
+        let most = MOST_LOOKUPS / breadth.max(1);
+        let why = format!("at most {most} are allowed with a schema in which something has {breadth} alternatives");
+        return Err(vec![Finding::whole(format!("The document has {tokens} tokens; {why}"))]);
     }
     // The parser's own count of tokens has spaces, commas and comments in it, which are none to GraphQL.
     let mut parser = Parser::new().token_limit(MOST_BYTES + 2).recursion_limit(MOST_NESTING);
@@ -39,17 +47,26 @@ pub(super) fn parse(text: &str) -> Result<Document, Vec<Finding>> {
     if parser.recursion_reached() >= MOST_NESTING {
         return Err(vec![Finding::whole(format!("The document is nested deeper than {MOST_DEPTH} levels"))]);
     }
-    let document = parsed
-        .map_err(|faults| Finding::of(&faults.errors).into_iter().map(|(_, finding)| finding).collect::<Vec<_>>())?;
+    let document =
+        parsed.map_err(|faults| Finding::of(&faults.errors).map(|(_, finding)| finding).collect::<Vec<_>>())?;
     let findings = Check::new(&document).run();
     if findings.is_empty() { Ok(document) } else { Err(findings) }
 }
 
 /// How many tokens there are (GraphQL specification §2.1.6), up to the first that is one too many.
 fn tokens(text: &str) -> usize {
-    let ignored = |kind| matches!(kind, TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma | TokenKind::Eof);
-    let tokens = Lexer::new(text).filter(|token| token.as_ref().is_ok_and(|token| !ignored(token.kind())));
+    let tokens = Lexer::new(text).filter(|token| token.as_ref().is_ok_and(|token| !is_ignored(token.kind())));
     tokens.take(MOST_TOKENS + 1).count()
+}
+
+/// Whether that is nothing to GraphQL.
+pub(super) fn is_ignored(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma | TokenKind::Eof)
+}
+
+/// Whether so many names are looked up in a schema of that `breadth`.
+pub(super) fn is_checked(names: usize, breadth: usize) -> bool {
+    names.saturating_mul(breadth) <= MOST_LOOKUPS
 }
 
 fn length(of: Option<SourceSpan>) -> usize {

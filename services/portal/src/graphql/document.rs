@@ -36,19 +36,20 @@ pub(crate) type Prepare<'a> = &'a dyn Fn(&str) -> Result<Runnable, String>;
 impl Document {
     /// Checks `text` against `schema` (spec §3) and makes each operation ready. The error lists every finding.
     pub(crate) fn compile(text: &str, schema: &Schema, prepare: Prepare<'_>) -> Result<Self, Vec<Finding>> {
-        Self::of(&bounds::parse(text)?, schema, prepare)
+        Self::of(&bounds::parse(text, schema.breadth())?, schema, prepare)
     }
 
     /// A document that was saved: operations that don't fit `schema` any more are kept with what is wrong with them, and the
     /// others run. The error lists what is wrong with the whole.
     pub(crate) fn load(text: &str, schema: &Schema, prepare: Prepare<'_>) -> Result<Self, Vec<Finding>> {
-        let syntax = bounds::parse(text)?;
+        let syntax = bounds::parse(text, schema.breadth())?;
         let findings = match Self::of(&syntax, schema, prepare) {
             Ok(document) => return Ok(document),
             Err(findings) => findings,
         };
         let alone = parts(&syntax);
-        if alone.is_empty() {
+        // Each is checked with a look at all types.
+        if alone.is_empty() || !bounds::is_checked(alone.len(), schema.types.len()) {
             return Err(findings);
         }
         let (mut operations, mut warnings) = (Vec::new(), Vec::new());
@@ -66,7 +67,7 @@ impl Document {
 
     /// A document whose schema isn't known: what its text says of its operations, none of which can run, because of `reason`.
     pub(crate) fn unchecked(text: &str, reason: &str) -> Result<Self, Vec<Finding>> {
-        let syntax = bounds::parse(text)?;
+        let syntax = bounds::parse(text, 0)?;
         let findings = refuse(&syntax);
         if !findings.is_empty() {
             return Err(findings);

@@ -28,14 +28,13 @@ impl Finding {
     }
 
     /// The compiler's diagnostics; each with its name in the compiler.
-    pub(crate) fn of(diagnostics: &DiagnosticList) -> Vec<(Option<&'static str>, Self)> {
-        let finding = |diagnostic: apollo_compiler::diagnostic::Diagnostic<'_, _>| {
+    pub(crate) fn of(diagnostics: &DiagnosticList) -> impl Iterator<Item = (Option<&'static str>, Self)> {
+        diagnostics.iter().map(|diagnostic| {
             let start =
                 diagnostic.line_column_range().map(|range| (small(range.start.line), small(range.start.column)));
             let name = apollo_compiler::validation::DiagnosticData::unstable_error_name(diagnostic.error);
             (name, Self { message: sentence(&diagnostic.error.to_string()), position: start })
-        };
-        diagnostics.iter().map(finding).collect()
+        })
     }
 }
 

@@ -1,11 +1,16 @@
 //! An upstream's schema.
 
+mod cost;
+
 use std::{fmt, ops::Deref, sync::Arc};
 
 use apollo_compiler::validation::Valid;
 use sha2::{Digest, Sha256};
 
 use super::finding::Finding;
+
+/// How many findings are looked for: each costs a search for its line and column, and no more are shown.
+const MOST_FOUND: usize = 50;
 
 /// How many findings a report has.
 const MOST_REPORTED: usize = 5;
@@ -25,6 +30,7 @@ struct Compiled {
     schema: Valid<apollo_compiler::Schema>,
     digest: String,
     bytes: usize,
+    breadth: usize,
 }
 
 impl fmt::Debug for Schema {
@@ -50,17 +56,30 @@ impl Schema {
         })
     }
 
-    /// The same. The error lists every finding.
+    /// The same. The error lists the findings, up to a limit.
     pub(crate) fn read(sdl: &str) -> Result<Self, Vec<Finding>> {
-        let of = |schema| Self(Arc::new(Compiled { schema, digest: digest(sdl), bytes: sdl.len() }));
-        let faults = match apollo_compiler::Schema::parse_and_validate(sdl, NAME) {
+        let of = |schema: Valid<apollo_compiler::Schema>| {
+            let (digest, bytes, breadth) = (digest(sdl), sdl.len(), cost::breadth(&schema));
+            Self(Arc::new(Compiled { schema, digest, bytes, breadth }))
+        };
+        let refuse = |finding| vec![finding];
+        let tokens = cost::tokens(sdl).map_err(refuse)?;
+        let built = apollo_compiler::Schema::builder().parse(sdl, NAME).build();
+        cost::check(built.as_ref().unwrap_or_else(|faulty| &faulty.partial), tokens).map_err(refuse)?;
+        // A text with faults is parsed again to have those of its validation, too.
+        let read = match built {
+            Ok(schema) => schema.validate(),
+            Err(_) => apollo_compiler::Schema::parse_and_validate(sdl, NAME),
+        };
+        let faults = match read {
             Ok(schema) => return Ok(of(schema)),
             Err(faults) => faults.errors,
         };
         let with_one_of = apollo_compiler::Schema::builder().parse(sdl, NAME).parse(ONE_OF, "built-in.graphql");
         let read = with_one_of.build().and_then(apollo_compiler::Schema::validate);
         // Whatever else is wrong is wrong without it, too.
-        read.ok().map(of).ok_or_else(|| Finding::of(&faults).into_iter().map(|(_, finding)| finding).collect())
+        let found = || Finding::of(&faults).take(MOST_FOUND).map(|(_, finding)| finding).collect();
+        read.ok().map(of).ok_or_else(found)
     }
 
     /// SHA-256 of its text, hexadecimal.
@@ -71,6 +90,11 @@ impl Schema {
     /// How long its text is.
     pub(crate) fn bytes(&self) -> usize {
         self.0.bytes
+    }
+
+    /// The most that one name in it stands for: possible types, arguments, fields of an input.
+    pub(crate) fn breadth(&self) -> usize {
+        self.0.breadth
     }
 }
 

@@ -48,7 +48,7 @@ fn describe(
 ) -> Option<String> {
     let operation = document.operations.iter().next()?;
     let mut reader = Reader { document, schema, implementers, left: MOST_STEPS, cut: false };
-    let root = reader.possible(&operation.selection_set.ty);
+    let root = reader.possible(&operation.selection_set.ty).ok()?;
     let members = reader.members(root, &[(&operation.selection_set.selections, false)], depth).ok()?;
     let text = render::document(&members, schema, reader.cut);
     (text.len() <= MOST_BYTES).then_some(text)
@@ -149,7 +149,14 @@ impl<'a> Reader<'a> {
         let first = fields.first().ok_or(TooMuch)?.field;
         let inner = first.ty().inner_named_type();
         let node = match self.schema.types.get(inner) {
-            _ if first.name == "__typename" => Node::TypeName(types.clone()),
+            _ if first.name == "__typename" => {
+                self.step(types.len())?;
+                Node::TypeName(types.clone())
+            }
+            Some(ExtendedType::Enum(of)) => {
+                self.step(of.values.len())?;
+                Node::Leaf(inner)
+            }
             Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_)) => {
                 let alone = seen.len() == 1;
                 // What only one of several parents asks for is missing where that one was left out.
@@ -161,8 +168,9 @@ impl<'a> Reader<'a> {
                     .filter_map(|collect| seen.remove(&ptr::from_ref(collect.field)))
                     .map(|found| below(&found))
                     .collect();
-                let narrowest = fields.iter().map(|collect| self.possible(collect.field.ty().inner_named_type()));
-                let types = narrowest.min_by_key(BTreeSet::len).unwrap_or_default();
+                let possible = fields.iter().map(|collect| self.possible(collect.field.ty().inner_named_type()));
+                let possible = possible.collect::<Result<Vec<_>, _>>()?;
+                let types = possible.into_iter().min_by_key(BTreeSet::len).unwrap_or_default();
                 self.below(types, &sets, depth)?
             }
             _ => Node::Leaf(inner),
@@ -218,8 +226,7 @@ impl<'a> Reader<'a> {
         into: &mut Collected<'a>,
     ) -> Result<Option<usize>, TooMuch> {
         let (Some(condition), Some(outer)) = (condition, into.scopes.get(scope)) else { return Ok(Some(scope)) };
-        let possible = self.possible(condition);
-        self.step(possible.len())?;
+        let possible = self.possible(condition)?;
         let types: Types<'a> = outer.intersection(&possible).copied().collect();
         if types.len() == outer.len() {
             return Ok(Some(scope));
@@ -232,14 +239,19 @@ impl<'a> Reader<'a> {
     }
 
     /// The concrete types that a value of that type can have.
-    fn possible(&self, name: &'a Name) -> Types<'a> {
-        match self.schema.types.get(name) {
+    fn possible(&mut self, name: &'a Name) -> Result<Types<'a>, TooMuch> {
+        Ok(match self.schema.types.get(name) {
             Some(ExtendedType::Interface(_)) => {
-                self.implementers.get(name).into_iter().flat_map(|of| &of.objects).map(Name::as_str).collect()
+                let Some(Implementers { objects, .. }) = self.implementers.get(name) else { return Ok(Types::new()) };
+                self.step(objects.len())?;
+                objects.iter().map(Name::as_str).collect()
             }
-            Some(ExtendedType::Union(union)) => union.members.iter().map(|member| member.name.as_str()).collect(),
+            Some(ExtendedType::Union(union)) => {
+                self.step(union.members.len())?;
+                union.members.iter().map(|member| member.name.as_str()).collect()
+            }
             _ => Types::from([name.as_str()]),
-        }
+        })
     }
 
     fn step(&mut self, steps: usize) -> Result<(), TooMuch> {

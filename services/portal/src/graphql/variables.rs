@@ -22,11 +22,15 @@ const MOST_EXACT: i64 = 9_007_199_254_740_991;
 
 /// The schema of an operation's variables.
 pub(crate) fn variables(operation: &Operation, schema: &Schema) -> String {
-    let whole = Writer { schema, open: BTreeSet::new(), with_objects: true }.document(operation).to_string();
-    if whole.len() <= MOST_BYTES {
-        return whole;
+    let mut writer = Writer::new(schema, true);
+    let whole = writer.document(operation);
+    if writer.left > 0 {
+        let whole = whole.to_string();
+        if whole.len() <= MOST_BYTES {
+            return whole;
+        }
     }
-    Writer { schema, open: BTreeSet::new(), with_objects: false }.document(operation).to_string()
+    Writer::new(schema, false).document(operation).to_string()
 }
 
 struct Writer<'a> {
@@ -34,9 +38,23 @@ struct Writer<'a> {
     /// Input objects that are referred to and not described yet.
     open: BTreeSet<&'a str>,
     with_objects: bool,
+    /// What is left of [`MOST_BYTES`]. Beyond it nothing more is described, so that what is too long isn't made first: fields
+    /// times values of their enums may be more than memory holds.
+    left: usize,
 }
 
 impl<'a> Writer<'a> {
+    fn new(schema: &'a Schema, with_objects: bool) -> Self {
+        Self { schema, open: BTreeSet::new(), with_objects, left: MOST_BYTES }
+    }
+
+    /// Whether there is room for as many bytes.
+    fn fits(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.unwrap_or_default();
+        left.is_some()
+    }
+
     fn document(&mut self, operation: &'a Operation) -> Value {
         let mut properties = Map::new();
         for variable in &operation.variables {
@@ -63,7 +81,9 @@ impl<'a> Writer<'a> {
     /// Every input object that is referred to, also by another.
     fn objects(&mut self) -> BTreeMap<&'a str, Value> {
         let mut described = BTreeMap::new();
-        while let Some(name) = self.open.pop_first() {
+        while self.left > 0
+            && let Some(name) = self.open.pop_first()
+        {
             let Some(ExtendedType::InputObject(object)) = self.schema_of(name) else { continue };
             described.insert(name, Value::Null);
             let value = if object.directives.has("oneOf") { self.one_of(object) } else { self.object(object) };
@@ -81,6 +101,9 @@ impl<'a> Writer<'a> {
     fn object(&mut self, object: &'a InputObjectType) -> Value {
         let mut properties = Map::new();
         for field in object.fields.values() {
+            if !self.fits(field.name.len() + field.description.as_deref().map_or(0, str::len)) {
+                break;
+            }
             let described = with_default(self.value(&field.ty), field.default_value.as_deref().map(to_json));
             properties.insert(field.name.to_string(), with_text(described, field.description.as_deref()));
         }
@@ -96,6 +119,9 @@ impl<'a> Writer<'a> {
     fn one_of(&mut self, object: &'a InputObjectType) -> Value {
         let mut options = Vec::new();
         for field in object.fields.values() {
+            if !self.fits(field.name.len() + field.description.as_deref().map_or(0, str::len)) {
+                break;
+            }
             let name = field.name.as_str();
             let described = with_text(self.present(&field.ty), field.description.as_deref());
             options.push(json!({
@@ -135,6 +161,9 @@ impl<'a> Writer<'a> {
             ("Boolean", _) => json!({ "type": "boolean" }),
             ("ID", _) => json!({ "type": ["string", "integer"], "minimum": -MOST_EXACT, "maximum": MOST_EXACT }),
             (_, Some(ExtendedType::Enum(of))) => {
+                if self.left == 0 || !self.fits(of.values.keys().map(apollo_compiler::Name::len).sum()) {
+                    return json!({ "type": "string" });
+                }
                 let names: Vec<_> = of.values.keys().map(apollo_compiler::Name::as_str).collect();
                 json!({ "type": "string", "enum": names })
             }

@@ -10,6 +10,9 @@ use apollo_compiler::{
 
 use super::{Schema, finding::Finding};
 
+/// How much is told of why a field is deprecated, in characters: a document may ask for it thousands of times.
+const MOST_REASON: usize = 200;
+
 /// Adds a warning for each deprecated field, and each connection that says neither `first` nor `last`.
 pub(super) fn collect(document: &ExecutableDocument, schema: &Schema, warnings: &mut Vec<Finding>) {
     let mut seen = HashSet::new();
@@ -47,7 +50,8 @@ fn selections(
 fn deprecation(field: &Field) -> Option<String> {
     let directive = field.definition.directives.get("deprecated")?;
     let reason = directive.specified_argument_by_name("reason").and_then(|reason| reason.as_str());
-    Some(format!("Field `{}` is deprecated: {}", field.name, reason.unwrap_or("no longer supported")))
+    let reason: String = reason.unwrap_or("no longer supported").chars().take(MOST_REASON).collect();
+    Some(format!("Field `{}` is deprecated: {reason}", field.name))
 }
 
 /// A connection takes `first` and its type has `pageInfo` (Relay's connection specification).

@@ -135,3 +135,22 @@ fn groups_of_types_in_each_other_end() {
     assert!(shape(&text, &Schema::parse(SDL).unwrap()).is_some());
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }
+
+/// Leaves times values of their enums, and spreads times types that may be meant.
+#[test]
+fn what_takes_too_long_is_not_made_first() {
+    let each = |piece: fn(usize) -> String| (0..1_000).map(piece).collect::<String>();
+    let (fields, values) = (each(|at| format!("f{at}: E ")), each(|at| format!("VALUE_{at} ")));
+    let (types, members) = (each(|at| format!("type T{at} {{ a: Int }} ")), each(|at| format!("| T{at} ")));
+    let sdl = format!("type Query {{ u: U self: Query {fields} }} enum E {{ {values} }} union U = {members} {types}");
+    let schema = Schema::parse(&sdl).unwrap();
+    let leaves: String = (0..900).map(|at| format!("f{at} ")).collect();
+    let spreads: String = (0..900).map(|at| format!("... on T{at} {{ a }} ")).collect();
+    for query in [format!("{{ self {{ {leaves} }} }}"), format!("{{ u {{ {spreads} }} }}")] {
+        let cost = allocation_counter::measure(|| {
+            let shape: Value = serde_json::from_str(&shape(&query, &schema).unwrap()).unwrap();
+            assert!(shape["$comment"].as_str().unwrap().contains("left out"), "{shape}");
+        });
+        assert!(cost.count_total < 500_000 && cost.bytes_max < 32 << 20, "{cost:?}");
+    }
+}

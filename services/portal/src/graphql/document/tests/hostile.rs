@@ -124,6 +124,23 @@ fn the_largest_documents_cost_little_whatever_is_in_them() {
     }
 }
 
+/// Each spread costs a look at all possible types, which the compiler clones.
+#[test]
+fn documents_for_wide_schemas_are_short() {
+    let sdl = |types: usize| {
+        let each = |piece: fn(usize) -> String| (0..types).map(piece).collect::<String>();
+        let (types, members) = (each(|n| format!("type T{n} {{ a: Int }} ")), each(|n| format!("| T{n} ")));
+        Schema::parse(&format!("type Query {{ u: U }} union U = {members} {types}")).unwrap()
+    };
+    let spreads = |count: usize| format!("{{ u {{ {} }} }}", each(0..count, |n| format!("... on T{n} {{ a }}")));
+    let compile = |text: &str, schema| Document::compile(text, schema, &|_| Ok(Runnable::Remote));
+    let (wide, usual) = (sdl(10_000), sdl(1_000));
+    compile(&spreads(160), &wide).unwrap();
+    compile(&spreads(1_000), &usual).unwrap();
+    let refused = compile(&spreads(1_600), &wide).unwrap_err();
+    assert!(refused[0].message.contains("at most 1000 are allowed"), "{refused:?}");
+}
+
 #[test]
 fn spaces_commas_and_comments_are_no_tokens() {
     let fields = |count: usize| format!("{{ pipeline {{ {} }} }}", "name , #\n".repeat(count));
@@ -137,7 +154,7 @@ fn spaces_commas_and_comments_are_no_tokens() {
 fn a_hundred_thousand_braces_cost_nothing() {
     for unit in ["{", "{a", "[", "(", "{a(b:[", "...{", "\"\"\"", "#", "{a(b:{c:"] {
         let text = unit.repeat(100_000);
-        let cost = allocation_counter::measure(|| drop(bounds::parse(&text)));
+        let cost = allocation_counter::measure(|| drop(bounds::parse(&text, 0)));
         assert!(cost.bytes_total < 10_000, "{unit}: {cost:?}");
     }
 }
