@@ -1,16 +1,17 @@
 //! A `PostgreSQL` server of a test's own, which it may stop, kill, copy and promote.
 
+mod recovery;
+
 use std::{
     env, fs,
     net::SocketAddr,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use tempfile::TempDir;
 
-use crate::raw;
+use crate::{process::is_root, raw};
 
 /// A server with its data. Stopped when dropped.
 #[derive(Debug)]
@@ -22,6 +23,13 @@ pub struct Cluster {
 impl Cluster {
     /// A new one, that runs; `None` where tests shall do without `PostgreSQL`.
     pub fn start() -> Option<Self> {
+        let cluster = Self::made()?;
+        cluster.start_again();
+        Some(cluster)
+    }
+
+    /// A new one, that doesn't run yet.
+    fn made() -> Option<Self> {
         env::var_os("PORTALS_TEST_POSTGRES_URL")?;
         let cluster = Self::empty();
         let data = cluster.data();
@@ -29,7 +37,6 @@ impl Cluster {
             "initdb",
             &["--pgdata", &data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-sync"],
         );
-        cluster.start_again();
         Some(cluster)
     }
 
@@ -159,10 +166,6 @@ impl Drop for Cluster {
 
 fn url(address: SocketAddr, database: &str) -> String {
     format!("postgres://postgres@{address}/{database}")
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 /// Where the newest version's programs are.

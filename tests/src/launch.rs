@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::Process;
+use crate::{Namespace, Process};
 
 /// How long a start that must fail may take. The machine may be busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -166,13 +166,17 @@ fn portals() -> Command {
     clean(&binary())
 }
 
-/// `program`, or the binary under test, with such an environment.
-pub(crate) fn portals_of(program: Option<&Path>) -> Command {
-    program.map_or_else(portals, clean)
+/// `program`, or the binary under test, with such an environment, perhaps in a network of its own.
+pub(crate) fn portals_within(program: Option<&Path>, namespace: Option<&Namespace>) -> Command {
+    let program = program.map_or_else(binary, Path::to_owned);
+    namespace.map_or_else(|| clean(&program), |namespace| cleaned(namespace.command(program.to_str().unwrap())))
 }
 
 fn clean(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    cleaned(Command::new(program))
+}
+
+fn cleaned(mut command: Command) -> Command {
     command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("RUST_BACKTRACE", "1");
     command
 }

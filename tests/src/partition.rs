@@ -5,7 +5,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -50,7 +50,7 @@ impl Cuts {
     }
 }
 
-/// A proxy on a loopback port. Ends when dropped.
+/// A proxy on a port of its own. Ends when dropped.
 #[derive(Debug)]
 pub struct Partition {
     address: SocketAddr,
@@ -60,7 +60,12 @@ pub struct Partition {
 impl Partition {
     /// Before the server at `target`, which needn't listen yet.
     pub fn before(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(Ipv4Addr::LOCALHOST.into(), target)
+    }
+
+    /// The same at a port of this address.
+    pub fn at(near: IpAddr, target: SocketAddr) -> Self {
+        let listener = TcpListener::bind((near, 0)).unwrap();
         let (address, cuts) = (listener.local_addr().unwrap(), Arc::new(Cuts::default()));
         listener.set_nonblocking(true).unwrap();
         let kept = Arc::clone(&cuts);

@@ -2,14 +2,15 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitStatus,
+    sync::Arc,
     time::Duration,
 };
 
-use crate::{Caller, Process, STOP, launch, raw, wait};
+use crate::{Caller, Namespace, Process, STOP, launch, raw, wait};
 
 /// How long a start may take. The machine may be busy.
 const START: Duration = Duration::from_mins(1);
@@ -45,6 +46,8 @@ pub struct Split {
     variables: Vec<(String, String)>,
     program: Option<PathBuf>,
     unknown: Vec<String>,
+    /// The network namespaces that parts are in.
+    namespaces: [Option<Arc<Namespace>>; 3],
 }
 
 impl Split {
@@ -76,6 +79,22 @@ impl Split {
     pub fn program(&mut self, program: Option<&Path>, unknown: &[&str]) {
         self.program = program.map(Path::to_owned);
         self.unknown = unknown.iter().map(|&name| name.to_owned()).collect();
+    }
+
+    /// What was set last under this name.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Has a part serve at this address from its start on.
+    pub fn serve_at(&mut self, part: Part, address: IpAddr) {
+        self.ports[part as usize].set_ip(address);
+        self.admins[part as usize].set_ip(address);
+    }
+
+    /// Has a part start in a network of its own.
+    pub fn start_in(&mut self, part: Part, namespace: &Arc<Namespace>) {
+        self.namespaces[part as usize] = Some(Arc::clone(namespace));
     }
 
     /// Gives each part that starts from now on a wall clock of its own, which [`Split::step`] sets. Needs `faketime`.
@@ -116,15 +135,23 @@ impl Split {
         fs::write(&key, "for-this-test-only-0123456789abcdef").unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let [ports, admins] = [(); 2].map(|()| [(); 3].map(|()| raw::free_address()));
-        let (processes, variables) = ([None, None, None], Vec::new());
-        Self { data_dir: data_dir.to_owned(), ports, admins, processes, variables, program: None, unknown: Vec::new() }
+        Self {
+            data_dir: data_dir.to_owned(),
+            ports,
+            admins,
+            processes: [None, None, None],
+            variables: Vec::new(),
+            program: None,
+            unknown: Vec::new(),
+            namespaces: [None, None, None],
+        }
     }
 
     /// Starts a part that isn't running, and waits until it is ready.
     pub fn start_part(&mut self, part: Part) {
-        let mut process = Process::start(
-            launch::portals_of(self.program.as_deref()).args(["run", part.name()]).envs(self.environment(part)),
-        );
+        let (program, namespace) = (self.program.as_deref(), self.namespaces[part as usize].as_deref());
+        let mut command = launch::portals_within(program, namespace);
+        let mut process = Process::start(command.args(["run", part.name()]).envs(self.environment(part)));
         let admin = self.admins[part as usize];
         wait::need("the part to be ready", START, || {
             let stderr = process.stderr();

@@ -1,20 +1,25 @@
 //! Races that only the database can decide (S21), on each engine.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
-use serde_json::json;
-use suite::{Answer, Browser, Installation, Portal, all_at_once, credentials, figures, on_postgres, postgres};
+use serde_json::{Value, json};
+use suite::{Answer, Browser, Installation, Portal, all_at_once, credentials, figures, on_postgres, postgres, wait};
 
 const QUERY: &str = "{ viewer { id } }";
 
 /// Runs `test` on `SQLite`, and on `PostgreSQL` where there is a server.
 async fn each_engine(test: impl AsyncFn(Installation)) {
-    test(Installation::start()).await;
+    each_engine_with(&[], test).await;
+}
+
+/// The same with these settings.
+async fn each_engine_with(variables: &[(&str, &str)], test: impl AsyncFn(Installation)) {
+    test(Installation::start_with(variables)).await;
     let (Some(token), Some(portal)) = (postgres::Database::new(), postgres::Database::new()) else { return };
     let settings = on_postgres(&token, &portal);
-    let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    test(Installation::start_with(&settings)).await;
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    test(Installation::start_with(&settings.chain(variables.iter().copied()).collect::<Vec<_>>())).await;
 }
 
 /// How many answers there are of each status.
@@ -104,6 +109,46 @@ async fn service_tokens_made_at_once_are_ten_at_most() {
         let (path, answers) = made_at_once(&house, &portal, "service_tokens", 30).await;
         assert_eq!(statuses("service tokens", &answers), BTreeMap::from([(201, 9), (422, 21)]));
         assert_eq!(house.get(&path).await.expect(200).as_array().map(Vec::len), Some(10));
+    })
+    .await;
+}
+
+/// Asks for many things with these bodies at once, until three were made. Gives how many are there then.
+async fn made_beyond_three(house: &Installation, what: &str, body: impl Fn(usize) -> Value) -> usize {
+    let path = format!("/v2/organizations/my-organization/{what}");
+    let make = |number| house.request(Method::POST, &path).bearer_auth(house.api_token()).json(&body(number));
+    let mut created = 0;
+    wait::need_async("three to be made", Duration::from_mins(1), async || {
+        let answers = all_at_once((0..20).map(make)).await;
+        for refused in answers.iter().filter(|answer| answer.status != 201) {
+            // A busy machine may not verify all the callers in time.
+            assert!([422, 503].contains(&refused.status), "{refused:#?}");
+        }
+        created += statuses(what, &answers).get(&201).copied().unwrap_or_default();
+        (created >= 3).then_some(())
+    })
+    .await;
+    let there = wait::need_async("the list", Duration::from_mins(1), async || {
+        let answer = house.get(&path).await;
+        (answer.status == 200).then(|| answer.json())
+    })
+    .await;
+    let there = there.as_array().or_else(|| there["items"].as_array()).unwrap().len();
+    assert_eq!(created, there, "{what}");
+    there
+}
+
+#[tokio::test]
+async fn what_an_organization_may_have_some_of_is_not_one_more_when_made_at_once() {
+    let limits = ["PORTAL_LIMITS__PORTALS", "PORTAL_LIMITS__UPSTREAMS", "PORTAL_WEBHOOKS__SERVICES"];
+    each_engine_with(&limits.map(|name| (name, "3")), async |house| {
+        let portal = |number| json!({"name": format!("Portal {number}"), "query": QUERY});
+        assert_eq!(made_beyond_three(&house, "portals", portal).await, 3);
+        let schema = json!({"source": "sdl", "sdl": "type Query { a: Int }"});
+        let upstream = |number| json!({"slug": format!("u{number}"), "url": "https://api.example/", "schema": schema});
+        assert_eq!(made_beyond_three(&house, "upstreams", upstream).await, 3);
+        let service = |_| json!({"settings": {"url": "https://hooks.example/"}});
+        assert_eq!(made_beyond_three(&house, "services", service).await, 3);
     })
     .await;
 }

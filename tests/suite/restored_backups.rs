@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use reqwest::Method;
 use serde_json::json;
 use suite::{
-    Answer, Browser, Caller, Fleet, Installation, Issued, Launch, Part, Portal, credentials, device::Code, on_postgres,
-    portals, postgres, python, wait,
+    Answer, Browser, Caller, Cluster, Fleet, Installation, Issued, Launch, PORTALS, Part, Portal, credentials,
+    device::Code, on_postgres, portals, postgres, python, wait,
 };
 
 const QUERY: &str = "{ viewer { id } }";
@@ -151,4 +151,44 @@ async fn of_postgresql_while_verifiers_go_on() {
     is_as_it_must_be(&caller, &known, &later, &browser).await;
     let head: u64 = token.sql("SELECT head FROM revocation_head").trim().parse().unwrap();
     assert!(head > 1_000_000_000_000_000, "the sequence goes on where no verifier has been: {head}");
+}
+
+#[tokio::test]
+async fn of_postgresql_from_a_base_backup_and_its_archived_log() {
+    let Some(cluster) = Cluster::archiving() else { return };
+    cluster.create("token");
+    cluster.create("portal");
+    let settings = Cluster::settings(cluster.address());
+    let mut fleet = Fleet::with(&settings, |_| {});
+    let caller = (*fleet).clone();
+    let browser = Browser::administrator(&caller, fleet.bootstrap()).await;
+    // Everything that follows is in the log alone.
+    cluster.back_up();
+    let known = before(&caller, &browser).await;
+    let kept = caller.issue(&known.portal, "service_tokens", json!({})).await;
+    let instant = cluster.now();
+    let later = after(&caller, &known).await;
+    let portal = caller.portal_of(QUERY).await;
+    let token = caller.issue(&known.portal, "service_tokens", json!({})).await;
+    caller.remove(&known.portal, "service_tokens", &kept.uuid, "?wait=true").await.expect(204);
+    cluster.archive();
+    for part in [Part::Gateway, Part::Portal, Part::Token] {
+        assert!(fleet.split.stop(part).success());
+    }
+    cluster.recover(&instant);
+    for part in [Part::Token, Part::Portal] {
+        let name = if part == Part::Token { "token" } else { "portal" };
+        let mut environment = suite::Split::environment_of(&fleet.data_dir(), part);
+        environment.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
+        environment.extend(settings.iter().filter(|(given, _)| given.starts_with(&name.to_uppercase())).cloned());
+        let migrated = portals(&["migrate", name, "--restored"], &environment);
+        assert!(migrated.status.success(), "{}", migrated.stderr);
+    }
+    fleet.split.start_all();
+    is_as_it_must_be(&caller, &known, &later, &browser).await;
+    // As it was at that instant: what lives longer than a day is back, what came later isn't there.
+    caller.call_with(&known.portal, &kept.value).await.data();
+    caller.call_with(&known.portal, &token.value).await.error(401);
+    caller.call(&portal, json!({})).await.error(401);
+    assert_eq!(caller.get(&format!("{PORTALS}/{}", portal.slug)).await.status, 404);
 }

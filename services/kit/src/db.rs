@@ -3,6 +3,7 @@
 //! A service reads through [`Database::read`] and changes things in [`Database::begin`]. Times are stored as UTC with
 //! microseconds, ids as UUIDs.
 
+mod commits;
 mod hints;
 mod locks;
 pub mod transfer;
@@ -25,6 +26,7 @@ use sea_orm_migration::MigratorTrait;
 
 use crate::telemetry::watch;
 
+pub use commits::{Uncommitted, commit};
 pub use hints::{hint, listen};
 pub use locks::alone;
 pub use windows::create_windows;

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kit::{
+    db::Uncommitted,
     error::{Code, Fault},
     grpc::Refusal,
 };
@@ -101,6 +102,15 @@ impl From<Unavailable> for Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl From<Uncommitted> for Error {
+    fn from(failed: Uncommitted) -> Self {
+        match failed {
+            Uncommitted::Refused(error) => error.into(),
+            Uncommitted::Unknown(error) => Self::OutcomeUnknown(Arc::new(error)),
+        }
     }
 }
 

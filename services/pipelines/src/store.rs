@@ -17,7 +17,12 @@ mod trail;
 
 use std::sync::Arc;
 
-use kit::{ambient::Ambient, audit::Origin, db::Database, outbox::Outbox};
+use kit::{
+    ambient::Ambient,
+    audit::Origin,
+    db::{self, Database},
+    outbox::Outbox,
+};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 
@@ -65,7 +70,7 @@ fn within(column: impl ColumnTrait, period: Period) -> Condition {
 
 /// Commits. Whether a commit that breaks off counts can't be known.
 async fn commit(transaction: DatabaseTransaction) -> Result<(), Error> {
-    transaction.commit().await.map_err(|error| Error::OutcomeUnknown(Arc::new(error)))
+    Ok(db::commit(transaction).await?)
 }
 
 /// Says `instead` where a row of that name or place is there already.

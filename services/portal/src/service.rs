@@ -176,7 +176,8 @@ impl Service {
         service.0.verifier.watch(tasks);
         service.0.verifier.report_uses(tasks);
         service.keep_usage(tasks);
-        service.follow(tasks);
+        service.look_for_changes(tasks);
+        service.hear_of_changes(tasks);
         service.sweep(tasks);
         service.follow_schemas(tasks);
         service.follow_keys(tasks);
@@ -210,19 +211,23 @@ impl Service {
         })
     }
 
-    /// Keeps up with what other nodes change.
-    fn follow(&self, tasks: &Tasks) {
-        let look = |service: &Self| {
-            let Self(parts) = service.clone();
-            async move {
-                if let Err(error) = parts.catalog.follow(&parts.store).await {
-                    tracing::warn!(%error, "the change counter can't be read");
-                }
-            }
-        };
-        let (follower, listener) = (self.clone(), self.clone());
-        tasks.every(catalog::FOLLOW, move || look(&follower));
-        self.0.store.listen(tasks, move || look(&listener));
+    /// Looks from time to time whether another node changed something: the truth, whatever became of hints.
+    pub(crate) fn look_for_changes(&self, tasks: &Tasks) {
+        let service = self.clone();
+        tasks.every(catalog::FOLLOW, move || service.clone().follow());
+    }
+
+    /// Looks when another node hints at something.
+    pub(crate) fn hear_of_changes(&self, tasks: &Tasks) {
+        let service = self.clone();
+        self.0.store.listen(tasks, move || service.clone().follow());
+    }
+
+    async fn follow(self) {
+        let Self(parts) = self;
+        if let Err(error) = parts.catalog.follow(&parts.store).await {
+            tracing::warn!(%error, "the change counter can't be read");
+        }
     }
 }
 

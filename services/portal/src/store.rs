@@ -54,6 +54,12 @@ impl Store {
     pub(crate) async fn ping(&self) -> Result<(), DbErr> {
         self.database.ping().await
     }
+
+    /// Whether other processes may serve the same database.
+    #[cfg(test)]
+    pub(crate) fn may_have_replicas(&self) -> bool {
+        self.database.may_have_replicas()
+    }
 }
 
 /// What `read` answers, if it does so in 500 ms.

@@ -18,15 +18,25 @@ impl Service {
         });
         self.every(tasks, keys::PERIOD, |service| async move { service.reload_keys().await });
         self.every(tasks, keys::REKEY_PERIOD, |service| async move { service.flush_rekeys().await });
-        self.every(tasks, watchers::PERIOD, |service| async move { service.poll_revocations().await });
+        self.look_for_revocations(tasks);
+        self.hear_of_revocations(tasks);
         self.every(tasks, sweeps::PERIOD, |service| async move { service.sweep().await });
+        let service = self.clone();
+        tasks.at_the_end(async move { service.end().await });
+    }
+
+    /// Looks from time to time: the truth, whatever became of hints.
+    pub(crate) fn look_for_revocations(&self, tasks: &Tasks) {
+        self.every(tasks, watchers::PERIOD, |service| async move { service.poll_revocations().await });
+    }
+
+    /// Looks when another replica hints at something.
+    pub(crate) fn hear_of_revocations(&self, tasks: &Tasks) {
         let service = self.clone();
         self.0.store.listen(tasks, move || {
             let service = service.clone();
             async move { service.poll_revocations().await }
         });
-        let service = self.clone();
-        tasks.at_the_end(async move { service.end().await });
     }
 
     /// Writes what is in memory alone, so that a stop loses nothing of it: not what requests left there that the stop waited

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kit::{
+    db::Uncommitted,
     error::{Code, Fault, Violation},
     window::Figures,
 };
@@ -133,6 +134,15 @@ impl From<NoToken> for Error {
         match refused {
             NoToken::PortalRevoked => Self::PortalRevoked,
             NoToken::TooMany => Self::TooManyTokens,
+        }
+    }
+}
+
+impl From<Uncommitted> for Error {
+    fn from(failed: Uncommitted) -> Self {
+        match failed {
+            Uncommitted::Refused(error) => Self::Database(error),
+            Uncommitted::Unknown(error) => Self::OutcomeUnknown(error),
         }
     }
 }

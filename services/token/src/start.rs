@@ -47,6 +47,14 @@ impl Service {
 
     /// Opens the database, which must have exactly this version's schema, and checks that the keys are its keys.
     pub async fn open(config: Config, ambient: Ambient, tasks: &Tasks) -> Result<Self, StartError> {
+        let service = Self::prepare(config, ambient, tasks).await?;
+        service.run_background(tasks);
+        service.show_figures(tasks);
+        Ok(service)
+    }
+
+    /// The same without what runs by itself.
+    pub(crate) async fn prepare(config: Config, ambient: Ambient, tasks: &Tasks) -> Result<Self, StartError> {
         let bad = |error| StartError::Keys(config.keys_file.clone(), error);
         let keys = RootKeys::read(&config.keys_file).map_err(bad)?;
         let tagger = Tagger::new(&keys).ok_or_else(|| bad(BadKeyFile::Count(0)))?;
@@ -82,8 +90,6 @@ impl Service {
         }));
         // Before it makes anything.
         service.say_hello().await.map_err(OpenError::from)?;
-        service.run_background(tasks);
-        service.show_figures(tasks);
         Ok(service)
     }
 }

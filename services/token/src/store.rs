@@ -31,7 +31,7 @@ mod uses;
 use kit::{
     ambient::Ambient,
     audit::{self, Event},
-    db::Database,
+    db::{self, Database},
     outbox::{self, Notice, Outbox},
 };
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -110,7 +110,7 @@ impl Store {
 
 /// Commits what a client waits for. A commit that breaks off may have happened.
 async fn commit(transaction: DatabaseTransaction) -> Result<(), Error> {
-    transaction.commit().await.map_err(Error::OutcomeUnknown)
+    Ok(db::commit(transaction).await?)
 }
 
 /// A word of a row that this version doesn't know.

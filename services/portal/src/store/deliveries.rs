@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use kit::{ambient::Instant, db::alone};
+use kit::{
+    ambient::Instant,
+    db::{alone, commit},
+};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     Select, Set,
@@ -43,7 +46,7 @@ impl Store {
             let transaction = self.database.begin().await?;
             let same = OnConflict::columns([Column::EventUuid, Column::ServiceUuid]).do_nothing().to_owned();
             Entity::insert_many(rows).on_conflict(same).exec_without_returning(&transaction).await?;
-            transaction.commit().await.map_err(Unwritten::Unknown)?;
+            commit(transaction).await?;
         }
         Ok(())
     }
@@ -150,7 +153,7 @@ impl Store {
         };
         let transaction = self.database.begin().await?;
         Entity::update_many().set(columns).filter(Column::Uuid.eq(id.0)).exec(&transaction).await?;
-        transaction.commit().await.map_err(Unwritten::Unknown)
+        Ok(commit(transaction).await?)
     }
 
     /// How many deliveries wait to be tried.

@@ -1,6 +1,6 @@
 //! Notification services' rows.
 
-use kit::audit::Event;
+use kit::{audit::Event, db::commit};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select, Set,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Store, Trace, Unwritten,
     entity::notification_service::{ActiveModel, Column, Entity, Model},
-    seals,
+    organizations, seals,
 };
 use crate::{
     domain::{
@@ -88,6 +88,7 @@ impl Store {
         event: Event,
     ) -> Result<(), Unwritten> {
         let transaction = self.database.begin().await?;
+        organizations::hold(&transaction, service.organization).await?;
         if of(service.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooManyNotificationServices(most));
         }
@@ -140,7 +141,7 @@ impl Store {
         trace: impl Into<Trace>,
     ) -> Result<(), Unwritten> {
         trace.into().write(&transaction, &self.ambient).await?;
-        transaction.commit().await.map_err(Unwritten::Unknown)
+        Ok(commit(transaction).await?)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use kit::audit::Event;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, LockType},
 };
 
 use super::{Store, Unwritten, entity::organization, portals::refused};
@@ -75,6 +76,17 @@ impl Store {
         row.insert(&transaction).await.map_err(refused)?;
         self.finish(transaction, event).await
     }
+}
+
+/// Has those who make something that an organization has a limited number of wait for each other until they have committed: to be
+/// called before the counting, and before anything else is locked.
+pub(super) async fn hold(transaction: &impl ConnectionTrait, id: OrganizationId) -> Result<(), DbErr> {
+    // `SQLite` has one writer.
+    if transaction.get_database_backend() == DatabaseBackend::Postgres {
+        let row = organization::Entity::find_by_id(id.0).lock(LockType::NoKeyUpdate);
+        row.one(transaction).await?;
+    }
+    Ok(())
 }
 
 impl From<organization::Model> for Organization {

@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 
-use kit::audit::{self, Event};
+use kit::{
+    audit::{self, Event},
+    db::{Uncommitted, commit},
+};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, sea_query::Expr,
 };
 
-use super::{Store, Trace, changes, entity::portal, intentions, upstreams, versions};
+use super::{Store, Trace, changes, entity::portal, intentions, organizations, upstreams, versions};
 use crate::domain::{
     content::Content,
     id::{OrganizationId, PortalId, UpstreamId},
@@ -48,6 +51,15 @@ pub(crate) enum Unwritten {
 impl From<DbErr> for Unwritten {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<Uncommitted> for Unwritten {
+    fn from(failed: Uncommitted) -> Self {
+        match failed {
+            Uncommitted::Refused(error) => Self::Database(error),
+            Uncommitted::Unknown(error) => Self::Unknown(error),
+        }
     }
 }
 
@@ -122,6 +134,7 @@ impl Store {
         trace: impl Into<Trace>,
     ) -> Result<(), Unwritten> {
         let transaction = self.database.begin().await?;
+        organizations::hold(&transaction, portal.organization).await?;
         intentions::carry_out(&transaction, portal.id).await?;
         if open(portal.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooMany(most));
@@ -193,7 +206,7 @@ impl Store {
     ) -> Result<(), Unwritten> {
         trace.into().write(&transaction, &self.ambient).await?;
         changes::count(&transaction).await?;
-        transaction.commit().await.map_err(Unwritten::Unknown)
+        Ok(commit(transaction).await?)
     }
 }
 

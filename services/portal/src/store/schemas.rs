@@ -1,6 +1,6 @@
 //! The schemas of upstreams, as they come.
 
-use kit::{ambient::Instant, audit::Event};
+use kit::{ambient::Instant, audit::Event, db::commit};
 use sea_orm::{
     ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Set,
@@ -79,7 +79,7 @@ impl Store {
             self.finish(transaction, event).await?;
         } else {
             changes::count(&transaction).await?;
-            transaction.commit().await.map_err(Unwritten::Unknown)?;
+            commit(transaction).await?;
         }
         Ok(true)
     }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Store, Unwritten,
     entity::{portal, upstream, upstream_schema},
+    organizations,
     portals::refused,
     schemas::{self, Outcome},
     seals,
@@ -107,6 +108,7 @@ impl Store {
         let Beside { headers, schema } = beside;
         let sealed = headers.ok_or_else(|| DbErr::Custom("headers without a key".to_owned()))?;
         let transaction = self.database.begin().await?;
+        organizations::hold(&transaction, upstream.organization).await?;
         if open(upstream.organization).count(&transaction).await? >= u64::from(most) {
             return Err(Unwritten::TooManyUpstreams(most));
         }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use contracts::registry::v1::UpdatePortalRequest;
-use kit::grpc::Refusal;
+use kit::{boot::Tasks, grpc::Refusal};
 use prost_types::FieldMask;
 
 use super::{
     tokens::Mood,
-    world::{World, everywhere},
+    world::{World, everywhere, until},
 };
+use crate::Service;
 
 const GOOD: &str = r#"{"name":"x"}"#;
 /// Short of the time that what is kept counts.
@@ -71,6 +72,39 @@ async fn a_change_that_is_counted_is_seen_with_the_next_look() {
         assert_eq!(world.refused(GOOD).await, "authentication_required");
     })
     .await;
+}
+
+/// Each of the two ways that word comes from another node by, without the other.
+async fn comes_alone_by(way: impl Fn(&Service, &Tasks), needs_hints: bool) {
+    everywhere(async |world| {
+        if needs_hints && !world.service.0.store.may_have_replicas() {
+            return;
+        }
+        let (other, tasks) = (world.quiet().await, Tasks::default());
+        let catalog = &other.0.catalog;
+        let generation = || catalog.generation().0;
+        world.create(|_| {}).await.unwrap();
+        assert_eq!(generation(), 0, "there is a third way");
+        way(&other, &tasks);
+        // The first look is that of the beginning.
+        until("the first look", || generation() == 1).await;
+        for number in 2..5 {
+            world.create(|portal| portal.slug = Some(format!("number-{number}"))).await.unwrap();
+            until("word of the change", || generation() == number).await;
+        }
+        assert!(tasks.stop(Duration::from_secs(10)).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_another_node_changes_comes_by_its_hint_though_nobody_looks_for_it() {
+    comes_alone_by(Service::hear_of_changes, true).await;
+}
+
+#[tokio::test]
+async fn what_another_node_changes_comes_by_the_counter_though_nobody_hears_of_it() {
+    comes_alone_by(Service::look_for_changes, false).await;
 }
 
 /// Whoever holds a token must not learn from the time of a refusal, or from its kind, what there is at other addresses.

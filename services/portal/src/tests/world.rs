@@ -249,6 +249,16 @@ impl World {
         Self { service, clock, tokens, trail, echo, caller, bed }
     }
 
+    /// The service, opened once more without any background task.
+    pub(super) async fn quiet(&self) -> Service {
+        let stopped = Tasks::default();
+        stopped.stop(Duration::ZERO).await;
+        let ambient = Ambient::new(Arc::<HeldClock>::clone(&self.clock), Arc::new(RealEntropy));
+        let peer = Peer::local(Layered::new(Routes::new(self.tokens.server()).prepare()));
+        let config = self.service.0.config.clone();
+        Service::open(config, ambient, peer, Arc::new(self.echo.clone()), &stopped).await.unwrap()
+    }
+
     pub(super) fn peer(&self) -> Peer {
         Peer::local(Layered::new(self.service.routes().prepare()))
     }

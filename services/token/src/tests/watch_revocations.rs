@@ -2,7 +2,7 @@
 
 use contracts::token::v1::{PortalTokenKind, Revocation, RevokePortalRequest, VerifyPortalTokenRequest};
 use kit::boot::Tasks;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +10,8 @@ use super::{
     world::{PORTAL, World, at, everywhere, from_outside, from_service, refusal},
 };
 
-use super::verifiers::{PATIENCE, Verifier, places, revoke_any, until};
+use super::verifiers::{PATIENCE, SHORT, Verifier, places, revoke_any, until};
+use crate::Service;
 
 /// Makes a sequence that ends with `head`, of which `first` and what follows are kept.
 async fn sequence(world: &World, first: i64, head: i64) {
@@ -61,6 +62,39 @@ async fn what_another_replica_commits_is_pushed_too() {
         assert_eq!(places(&verifier.next().await.unwrap()), [1]);
     })
     .await;
+}
+
+/// Each of the two ways that word comes from another replica by, without the other.
+async fn comes_alone_by(way: impl Fn(&Service, &Tasks), needs_hints: bool) {
+    everywhere(async |world| {
+        if needs_hints && !world.service.0.store.may_have_replicas() {
+            return;
+        }
+        let (other, tasks) = (world.passive().await, Tasks::default());
+        let mut verifier = Verifier::of(&other).await;
+        verifier.renewed(0).await;
+        revoke_any(&world.service, 1).await;
+        assert!(timeout(SHORT, verifier.next()).await.is_err(), "there is a third way");
+        way(&other, &tasks);
+        // The first look is that of the beginning.
+        assert_eq!(places(&verifier.next().await.unwrap()), [1]);
+        for place in 2..5 {
+            revoke_any(&world.service, 1).await;
+            assert_eq!(places(&verifier.next().await.unwrap()), [place]);
+        }
+        assert!(tasks.stop(PATIENCE).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_another_replica_commits_comes_by_its_hint_though_nobody_looks_for_it() {
+    comes_alone_by(Service::hear_of_revocations, true).await;
+}
+
+#[tokio::test]
+async fn what_another_replica_commits_comes_by_the_sequence_though_nobody_hears_of_it() {
+    comes_alone_by(Service::look_for_revocations, false).await;
 }
 
 #[tokio::test]

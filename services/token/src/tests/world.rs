@@ -140,6 +140,11 @@ impl World {
         service
     }
 
+    /// The same that goes on serving, and does nothing by itself.
+    pub(super) async fn passive(&self) -> Service {
+        Service::prepare(self.config.clone(), ambient(&self.clock), &Tasks::default()).await.unwrap()
+    }
+
     /// The service, opened once more; its tasks run among `tasks`.
     pub(super) async fn opened_among(&self, tasks: &Tasks) -> Service {
         Service::open(self.config.clone(), ambient(&self.clock), tasks).await.unwrap()
