@@ -116,7 +116,7 @@ pub(crate) type Starting<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> 
 
 /// Runs `start`, then waits until the process is asked to stop, and stops it. A stop that is asked for during the start
 /// cuts the start off; nothing that it leaves half done can't be finished by the next one. A process that has lost one of its
-/// tasks to a panic stops too, and fails: whoever watches it starts it anew.
+/// tasks to a panic or an error stops too, and fails: whoever watches it starts it anew.
 ///
 /// A second signal ends the process at once.
 pub(crate) async fn until_stopped(tasks: &Tasks, stop: Stop, start: Starting<'_>) -> Result<(), Failure> {
@@ -127,7 +127,7 @@ pub(crate) async fn until_stopped(tasks: &Tasks, stop: Stop, start: Starting<'_>
     };
     let ended = tokio::select! {
         failed = run => return failed,
-        () = tasks.broken() => Err(Failure::Plain("a task that this process needs panicked: its log says which".to_owned())),
+        () = tasks.broken() => Err(Failure::Plain("a task that this process needs has panicked or failed: its log says which".to_owned())),
         () = signals.next() => Ok(()),
     };
     tracing::info!("stopping");

@@ -93,6 +93,11 @@ pub(crate) enum Error {
     /// The RPC was refused or failed.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>, HeaderMap),
+    /// Something was changed in one service, and then the other's part failed: what was changed, and what may not have been.
+    #[error(
+        "{0} was changed, and then a part of this service failed: {1} may not have been. Please send the same request again"
+    )]
+    PartlyChanged(String, &'static str, #[source] Box<Error>),
     /// As many requests as may be are being answered.
     #[error("Too many requests are being answered right now. Please try again")]
     Overloaded,
@@ -142,6 +147,7 @@ impl Error {
             Self::Refused(refusal, _) => {
                 StatusCode::from_u16(refusal.class.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
+            Self::PartlyChanged(..) => StatusCode::BAD_GATEWAY,
             Self::Overloaded | Self::NoScannerKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -169,6 +175,7 @@ impl Error {
             Self::Invalid(..) => "validation_failed",
             Self::Unauthenticated(challenge) => challenge.code(),
             Self::Refused(refusal, _) => &refusal.reason,
+            Self::PartlyChanged(..) => "partly_changed",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }

@@ -1,6 +1,10 @@
-"""A collector of traces: prints its address, and then every span that it is sent as a line of JSON. Ends with its input."""
+"""A collector of traces: prints its address, and then every span that it is sent as a line of JSON. Ends with its input.
+
+With a directory (cert.pem, key.pem) and the certificate of an authority it speaks TLS, to those who show one of that authority's.
+"""
 
 import json
+import pathlib
 import sys
 from concurrent import futures
 
@@ -43,7 +47,13 @@ class Sink(trace_service_pb2_grpc.TraceServiceServicer):
 
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Sink(), server)
-port = server.add_insecure_port("127.0.0.1:0")
+if len(sys.argv) == 3:
+    directory, authority = map(pathlib.Path, sys.argv[1:])
+    own = tuple((directory / name).read_bytes() for name in ("key.pem", "cert.pem"))
+    credentials = grpc.ssl_server_credentials([own], authority.read_bytes(), require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+else:
+    port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 print(f"127.0.0.1:{port}", flush=True)
 sys.stdin.read()

@@ -35,10 +35,19 @@ impl Drop for Collector {
 impl Collector {
     /// Starts one.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one that speaks TLS with `cert.pem` and `key.pem` of `directory`, to those whom `authority` vouches for.
+    pub fn encrypted(directory: &Path, authority: &Path) -> Self {
+        Self::start_with(&[directory, authority])
+    }
+
+    fn start_with(files: &[&Path]) -> Self {
         let python = std::env::var_os("PORTALS_TEST_PYTHON").unwrap_or_else(|| "python3".into());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/otlp_sink.py");
         let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(script).args(files).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap_or_else(|error| panic!("python3 can't be run: {error}"));
         let mut lines = BufReader::new(process.stdout.take().unwrap());
         let mut address = String::new();
@@ -59,6 +68,11 @@ impl Collector {
     pub fn settings(&self) -> [(&'static str, String); 2] {
         let endpoint = format!("http://{}", self.address);
         [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned())]
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Everything that has arrived.

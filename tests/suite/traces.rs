@@ -1,12 +1,12 @@
 //! What a collector is told: one connected trace of a call, through all parts and on to the upstream, and no secret.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use suite::{
-    Answer, Collector, Fleet, Installation, PORTALS, Part, Upstream, canaries, leaks::find, metrics, path, raw,
-    upstream, wait,
+    Answer, Authority, Collector, Fleet, Installation, PORTALS, Part, Upstream, canaries, leaks::find, metrics, path,
+    raw, upstream, wait,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -80,6 +80,13 @@ async fn a_call_through_three_processes_and_an_upstream_is_one_connected_trace()
         above = span["span"].clone();
     }
     let (asked, verified) = (only(&spans, VERIFY, CLIENT), only(&spans, VERIFY, SERVER));
+    for (span, part) in [(chain[1].0, Part::Portal), (asked, Part::Token)] {
+        let (attributes, address) = (&span["attributes"], fleet.split.address(part));
+        for kind in ["server", "network.peer"] {
+            let place = (&attributes[format!("{kind}.address")], &attributes[format!("{kind}.port")]);
+            assert_eq!(place, (&json!("127.0.0.1"), &json!(address.port())), "{span:#}");
+        }
+    }
     assert_eq!((&asked["parent"], &verified["parent"]), (&chain[2].0["span"], &asked["span"]));
     assert_eq!(verified["resource"]["service.name"], "portals-token");
     // The upstream is told by traceparent alone.
@@ -110,6 +117,39 @@ fn described(chain: &[Value; 5]) {
         (&json!("my-organization"), &json!("query"))
     );
     assert_eq!((&sent["server.address"], &sent["http.response.status_code"]), (&json!("127.0.0.1"), &json!(200)));
+}
+
+#[tokio::test]
+async fn a_delivery_is_a_trace_of_its_own_that_shows_no_path_and_that_its_receiver_is_not_told() {
+    let collector = Collector::start();
+    let house = house(&collector, &[upstream::ALLOWED]);
+    let (taker, refuser) = (Upstream::answering(upstream::reply("204 No Content", &[], "")), raw::free_address());
+    for address in [taker.address(), refuser] {
+        let settings =
+            json!({"url": format!("http://{address}/a-path-of-keys?key=canary"), "token": "a-token-of-the-test-01"});
+        let body = json!({"description": "Test", "settings": settings});
+        let path = "/v2/organizations/my-organization/services";
+        let service = house.rest(Method::POST, path, Some(body)).await.expect(201);
+        let test = format!("{path}/{}/test", service["id"].as_str().unwrap());
+        house.rest(Method::POST, &test, None).await.expect(202);
+    }
+    let delivery = |port: u16| {
+        wait::need("a span of a delivery", Duration::from_mins(1), || {
+            let of_port = |span: &Value| span["attributes"]["server.port"] == port && span["kind"] == CLIENT;
+            collector.spans().into_iter().find(of_port)
+        })
+    };
+    let arrived = delivery(taker.address().port());
+    let attributes = &arrived["attributes"];
+    assert_eq!((&arrived["name"], &arrived["parent"]), (&json!("POST"), &json!("")));
+    assert_eq!((&attributes["http.response.status_code"], &attributes["error.type"]), (&json!(204), &Value::Null));
+    assert!(attributes["portals.delivery.uuid"].is_string() && attributes["portals.service.uuid"].is_string());
+    let failed = delivery(refuser.port());
+    assert_eq!((&failed["status"], &failed["attributes"]["error.type"]), (&json!(2), &json!("unavailable")));
+    let shown = format!("{arrived}{failed}");
+    assert!(!shown.contains("a-path-of-keys") && !shown.contains("canary") && !shown.contains("a-token-of"), "{shown}");
+    let request = taker.requests().pop().unwrap().to_lowercase();
+    assert!(request.contains("a-path-of-keys") && !request.contains("traceparent"), "{request}");
 }
 
 #[tokio::test]
@@ -166,6 +206,31 @@ async fn a_collector_that_is_away_changes_nothing_and_what_is_lost_is_counted() 
     assert!(metrics::total(admin, "portals_trace_spans_exported_total") < 1.0);
     assert!(house.stop().success());
     assert_eq!(said(&house), 1, "once, however long it is away: {}", house.process().stderr());
+}
+
+#[tokio::test]
+async fn a_collector_is_shown_a_certificate_and_must_show_one_of_the_authority() {
+    let (authority, another, directory) = (Authority::new(), Authority::new(), tempfile::tempdir().unwrap());
+    authority.issue(directory.path());
+    let collector = Collector::encrypted(directory.path(), &authority.certificate());
+    let (endpoint, file) = (format!("https://{}", collector.address()), |path: &Path| path.display().to_string());
+    let (ca, others) = (file(&authority.certificate()), file(&another.certificate()));
+    let own = ["cert.pem", "key.pem"].map(|name| file(&directory.path().join(name)));
+    let shown = [("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &*own[0]), ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &*own[1])];
+    // The last one alone has everything.
+    for (trusted, shown, is_taken) in [(&others, &shown[..], false), (&ca, &[], false), (&ca, &shown[..], true)] {
+        let mut settings = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+        settings.extend([("OTEL_EXPORTER_OTLP_TIMEOUT", "1000"), ("OTEL_EXPORTER_OTLP_CERTIFICATE", trusted)]);
+        settings.extend(shown);
+        let house = Installation::start_with(&settings);
+        house.get("/v2/user").await.expect(200);
+        let admin = house.bootstrap().address("admin");
+        let name = if is_taken { "portals_trace_spans_exported_total" } else { "portals_trace_spans_dropped_total" };
+        let counted = || (metrics::total(admin, name) >= 1.0).then_some(());
+        wait::need("spans that are counted", Duration::from_mins(1), counted);
+        assert!(is_taken || collector.spans().is_empty());
+    }
+    wait::need("a span", Duration::from_secs(30), || (!collector.spans().is_empty()).then_some(()));
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub(super) struct Plan {
     /// No session counts.
     pub(super) signed_out: bool,
     pub(super) panics: bool,
+    /// What portals ask of callers can be checked, and not written.
+    pub(super) breaks_when_written: bool,
     /// Answers wait for a permit.
     pub(super) gate: Option<Arc<Semaphore>>,
 }

@@ -6,7 +6,7 @@ use contracts::{
 };
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, script::Plan};
 
 const ACME: &str = "/v2/organizations/acme";
 const ORGANIZATION: &str = "00000000-0000-0000-0000-000000000001";
@@ -65,6 +65,26 @@ async fn what_is_named_is_changed_where_it_is_kept() {
         let times = world.script.count::<UpdateOrganizationSettingsRequest>() - before;
         assert_eq!((times, asked.validate_only), if of_portals.is_empty() { (1, true) } else { (2, false) });
     }
+}
+
+#[tokio::test]
+async fn a_service_that_goes_after_the_other_has_changed_is_no_503() {
+    let world = World::new().await;
+    let path = format!("{ACME}/api-settings");
+    world.script.plan(Plan { breaks_when_written: true, ..Plan::default() });
+    let both = json!({"restrict_user_api_token_creation": true, "portal_requests_per_minute": 5}).to_string();
+    let response = world.send("PATCH", &path, &both).await;
+    assert_eq!(response.status(), 502);
+    let reply = super::json(response).await;
+    assert_eq!(reply["code"], "partly_changed");
+    let message = reply["message"].as_str().unwrap();
+    assert!(message.starts_with("restrict_user_api_token_creation was changed"), "{message}");
+    assert!(message.contains("portal_requests_per_minute may not"), "{message}");
+    // Alone it changes nothing elsewhere.
+    let response = world.send("PATCH", &path, &json!({"portal_requests_per_minute": 5}).to_string()).await;
+    assert_eq!(super::code(response).await, (503, "database_unavailable".to_owned()));
+    world.script.plan(Plan::default());
+    assert_eq!(world.send("PATCH", &path, &both).await.status(), 200);
 }
 
 #[tokio::test]

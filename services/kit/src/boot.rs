@@ -71,12 +71,8 @@ pub fn serve_admin(tasks: &Tasks, listener: TcpListener, parts: Vec<Arc<dyn Read
         .route("/readyz", get(ready))
         .route("/metrics", get(move || async move { metrics.render() }));
     let stop = tasks.stopping();
-    tasks.spawn(async move {
-        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the admin listener failed");
-        }
-    });
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+    tasks.serve("the admin listener", served.into_future());
 }
 
 async fn readiness(parts: &[Arc<dyn Readiness>], leaving: &CancellationToken) -> (StatusCode, String) {

@@ -132,14 +132,10 @@ impl Tls {
 impl Live {
     fn read(files: &Files) -> Result<Self, BadTls> {
         let provider = Arc::new(ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        for authority in certificates(&files.ca)? {
-            roots.add(authority)?;
-        }
-        let roots = Arc::new(roots);
+        let roots = Arc::new(authority(&files.ca)?);
         Ok(Self {
             server: Arc::new(Self::server(files, &provider, &roots)?),
-            client: Arc::new(Self::client(files, &provider, roots)?),
+            client: Arc::new(client((&files.cert, &files.key), provider, roots)?),
         })
     }
 
@@ -156,19 +152,37 @@ impl Live {
         server.alpn_protocols = vec![HTTP2.to_vec()];
         Ok(server)
     }
+}
 
-    fn client(
-        files: &Files,
-        provider: &Arc<CryptoProvider>,
-        roots: Arc<RootCertStore>,
-    ) -> Result<ClientConfig, BadTls> {
-        let mut client = ClientConfig::builder_with_provider(Arc::clone(provider))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(certificates(&files.cert)?, key(&files.key)?)?;
-        client.alpn_protocols = vec![HTTP2.to_vec()];
-        Ok(client)
+fn client(
+    (cert, key): (&Path, &Path),
+    provider: Arc<CryptoProvider>,
+    roots: Arc<RootCertStore>,
+) -> Result<ClientConfig, BadTls> {
+    let mut client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(certificates(cert)?, self::key(key)?)?;
+    client.alpn_protocols = vec![HTTP2.to_vec()];
+    Ok(client)
+}
+
+fn authority(path: &Path) -> Result<RootCertStore, BadTls> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(path)? {
+        roots.add(authority)?;
     }
+    Ok(roots)
+}
+
+/// Whether the authorities in a file of PEM can be used.
+pub(crate) fn check_authority(path: &Path) -> Result<(), BadTls> {
+    authority(path).map(drop)
+}
+
+/// Whether a certificate and its key can be shown to a server.
+pub(crate) fn check_client(cert: &Path, key: &Path) -> Result<(), BadTls> {
+    client((cert, key), Arc::new(ring::default_provider()), Arc::new(RootCertStore::empty())).map(drop)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {

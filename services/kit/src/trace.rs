@@ -70,6 +70,12 @@ impl Span {
         Self::child(name, SpanKind::Client)
     }
 
+    /// A call of somebody else that is no part of a request, in a trace of its own.
+    pub fn client_alone(name: &'static str) -> Self {
+        let Some(tracer) = TRACER.get() else { return Self::NONE };
+        Self::start(tracer, name.into(), SpanKind::Client, &Context::new())
+    }
+
     /// A part of what is done for the present request.
     pub fn internal(name: &'static str) -> Self {
         Self::child(|| name.into(), SpanKind::Internal)

@@ -7,6 +7,7 @@
 mod local;
 mod part;
 mod shared;
+mod sharing;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use crate::ambient::Instant;
 use local::Local;
 use shared::Shared;
 
-pub use shared::Sharing;
+pub use sharing::Sharing;
 
 /// The length of a window unless another is named, in seconds.
 const MINUTE: u32 = 60;

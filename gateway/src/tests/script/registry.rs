@@ -17,11 +17,12 @@ use contracts::registry::v1::{
     registry_service_server::RegistryService,
 };
 use contracts::token::v1::RateFigures;
+use kit::{error::Code, grpc::to_status};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Place, Plan, Script, not_ours,
+    Place, Plan, Refuse, Script, not_ours,
     values::{organization, portal, upstream, usage, version},
 };
 
@@ -55,7 +56,15 @@ impl RegistryService for Script {
     ) -> Result<Response<UpdateOrganizationSettingsResponse>, Status> {
         let UpdateOrganizationSettingsRequest { settings, update_mask, .. } = request.get_ref().clone();
         let settings = if update_mask.unwrap().paths.is_empty() { Some(SETTINGS) } else { settings };
-        self.answer(request, |_| UpdateOrganizationSettingsResponse { settings }).await
+        let is_written = !request.get_ref().validate_only;
+        let broken = |plan: &Plan| plan.breaks_when_written && is_written;
+        let answer =
+            self.answer(request, |plan| (broken(plan), UpdateOrganizationSettingsResponse { settings })).await?;
+        let (metadata, (is_broken, reply), extensions) = answer.into_parts();
+        if is_broken {
+            return Err(to_status(&Refuse::new(Code::Unavailable, "database_unavailable")));
+        }
+        Ok(Response::from_parts(metadata, reply, extensions))
     }
 
     async fn get_rate_limit(

@@ -10,6 +10,8 @@ use std::{
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::error::chain;
+
 /// How much of the patience of a stop is kept for what is done last.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -35,6 +37,24 @@ impl Tasks {
             if panics(task).await {
                 tracing::error!(%place, "a task that this process needs panicked");
                 broken.cancel();
+            }
+        });
+    }
+
+    /// As [`Tasks::spawn`], for what must not fail before the stop either: an error is logged and breaks the process, like a
+    /// panic. `what` names it.
+    #[track_caller]
+    pub fn serve<E>(&self, what: &'static str, task: impl Future<Output = Result<(), E>> + Send + 'static)
+    where
+        E: std::error::Error + Send + 'static,
+    {
+        let (broken, stop) = (self.broken.clone(), self.stop.clone());
+        self.spawn(async move {
+            if let Err(error) = task.await {
+                tracing::error!(what, error = chain(&error), "what this process serves failed");
+                if !stop.is_cancelled() {
+                    broken.cancel();
+                }
             }
         });
     }
@@ -101,7 +121,7 @@ impl Tasks {
         self.stop.clone()
     }
 
-    /// Completes when a task that the process needs has panicked: it must stop, so that whoever watches it starts it anew.
+    /// Completes when a task that the process needs has panicked or failed: it must stop, so that whoever watches it starts it anew.
     pub async fn broken(&self) {
         self.broken.cancelled().await;
     }
@@ -182,6 +202,23 @@ mod tests {
         let tasks = Tasks::default();
         tasks.every(Duration::from_millis(1), || -> std::future::Ready<()> { panic!("on purpose") });
         is_broken(&tasks).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_served_breaks_the_process_when_it_fails_and_not_during_the_stop() {
+        let tasks = Tasks::default();
+        tasks.serve("a test", std::future::ready(Ok::<_, std::fmt::Error>(())));
+        assert!(timeout(Duration::ZERO, tasks.broken()).await.is_err());
+        tasks.serve("a test", std::future::ready(Err(std::fmt::Error)));
+        is_broken(&tasks).await.unwrap();
+        let stopped = Tasks::default();
+        let stopping = stopped.stopping();
+        stopped.serve("a test", async move {
+            stopping.cancelled().await;
+            Err(std::fmt::Error)
+        });
+        assert!(stopped.stop(PATIENCE).await);
+        assert!(timeout(Duration::ZERO, stopped.broken()).await.is_err(), "it was over anyway");
     }
 
     #[tokio::test]

@@ -28,6 +28,12 @@ impl Address {
     }
 }
 
+/// A host without its port, and without the brackets of an IPv6 address.
+pub(super) fn bare(host: &Authority) -> &str {
+    let host = host.host();
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 impl FromStr for Address {
     type Err = NoAddress;
 

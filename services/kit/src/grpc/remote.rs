@@ -35,7 +35,7 @@ use self::{
     replay::Replay,
     resolve::Place,
 };
-use super::{address::Address, budget, layer::deadline};
+use super::{address::Address, budget, layer::deadline, spans::Reached};
 use crate::{boot::Tasks, tls::Tls};
 
 pub(super) use resolve::{Names, Resolve};
@@ -149,6 +149,9 @@ impl Pool {
             budget::write(request.headers_mut(), end.saturating_duration_since(Instant::now()));
         }
         let Some((mut sender, place)) = line.take() else { return Err(Failed::Unsent(Replay::of(request))) };
+        if let Some(reached) = request.extensions().get::<Reached>() {
+            reached.note(line.place.address);
+        }
         match sender.try_send_request(request).await {
             Ok(response) => Ok(response.map(|body| place.until_read(body))),
             Err(mut error) => {

@@ -81,19 +81,15 @@ impl Served {
         take_leave(tasks, health, names);
         for arrivals in listener::accept(tasks, listener, tls) {
             let routes = routes.clone();
-            tasks.spawn(async move {
+            tasks.serve("a grpc listener", async move {
                 let mut builder = Server::builder()
                     .http2_keepalive_interval(Some(KEEP_ALIVE))
                     .http2_keepalive_timeout(Some(KEEP_ALIVE_PATIENCE))
                     .max_concurrent_streams(MOST_STREAMS)
                     .layer(tower::layer::layer_fn(Layered::new));
                 // Graceful, and told to stop by the end of who arrives.
-                let served = builder
-                    .add_routes(routes)
-                    .serve_with_incoming_shutdown(UnboundedReceiverStream::new(arrivals), std::future::pending());
-                if let Err(error) = served.await {
-                    tracing::error!(error = crate::error::chain(&error), "a grpc listener failed");
-                }
+                let arrivals = UnboundedReceiverStream::new(arrivals);
+                builder.add_routes(routes).serve_with_incoming_shutdown(arrivals, std::future::pending()).await
             });
         }
         Ok(Self { address })

@@ -5,6 +5,7 @@
 
 mod queue;
 mod settings;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +15,12 @@ use opentelemetry_sdk::{
     Resource,
     trace::{SdkTracerProvider, SpanData, SpanExporter as _},
 };
-use tonic::transport::ClientTlsConfig;
 
-use self::queue::{Entrance, Queue};
 pub use self::settings::Settings;
+use self::{
+    queue::{Entrance, Queue},
+    tls::Tls,
+};
 use crate::{
     boot::{Tasks, process_name},
     trace,
@@ -42,10 +45,10 @@ pub struct Traces {
 impl Traces {
     /// Begins to trace. Within the runtime.
     pub(super) fn start(settings: Settings) -> Result<Self, ExporterBuildError> {
-        let Settings { endpoint, sampler, service, queue, batch, pause, patience } = settings;
+        let Settings { endpoint, tls, sampler, service, queue, batch, pause, patience } = settings;
         let mut builder = SpanExporter::builder().with_tonic();
-        if endpoint.starts_with("https:") {
-            builder = builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+        if let Some(Tls(config)) = tls {
+            builder = builder.with_tls_config(config);
         }
         let mut exporter = builder.with_endpoint(endpoint).build()?;
         let resource = resource(service);

@@ -82,7 +82,7 @@ impl Store {
         Ok(team)
     }
 
-    /// Changes what is chosen about a team. Its slug stays, so that links to it do.
+    /// Changes what is chosen about a team. Its slug stays, so that links to it do. What is as it was leaves no trail.
     pub(crate) async fn update_team(
         &self,
         scope: &[Uuid],
@@ -92,7 +92,11 @@ impl Store {
     ) -> Result<Team, Error> {
         let transaction = self.database.begin().await?;
         let mut team = locked(&transaction, scope, uuid).await?;
+        let before = team.content.clone();
         team.content = change(team.content)?;
+        if team.content == before {
+            return Ok(team);
+        }
         let row = Entity::update_many().set(ActiveModel::from(team.content.clone())).filter(Column::Uuid.eq(uuid));
         row.filter(Column::OrganizationUuid.eq(team.organization)).exec(&transaction).await?;
         let data = json!({ "slug": team.slug });

@@ -225,17 +225,21 @@ impl Outbound {
     }
 }
 
-/// What a trace shows of a call: whom it goes to, and nothing of what is sent. Of the URL only the host, because keys are in paths
-/// and queries.
+/// What a trace shows of a call: whom it goes to, and nothing of what is sent.
 fn span(to: &Destination, kind: Kind) -> Span {
     let span = Span::client(|| "POST".into());
     if span.is_recording() {
-        span.set("http.request.method", "POST");
-        span.set("url.scheme", to.url.scheme().to_owned());
-        span.set("server.address", to.url.host_str().unwrap_or_default().to_owned());
-        span.set("server.port", i64::from(to.url.port_or_known_default().unwrap_or_default()));
+        show_host(&span, &to.url);
         span.set("portals.upstream.uuid", to.id.0.to_string());
         span.set("graphql.operation.type", kind.word());
     }
     span
+}
+
+/// Of a URL only the host, because keys are in paths and queries.
+fn show_host(span: &Span, url: &Url) {
+    span.set("http.request.method", "POST");
+    span.set("url.scheme", url.scheme().to_owned());
+    span.set("server.address", url.host_str().unwrap_or_default().to_owned());
+    span.set("server.port", i64::from(url.port_or_known_default().unwrap_or_default()));
 }

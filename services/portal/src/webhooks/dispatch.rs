@@ -98,7 +98,8 @@ impl Parts {
         let token = token.map_err(|unopened| format!("The token can't be read: {unopened}"))?;
         let headers = letter::headers(to, &token, delivery, now).ok_or("The token can't be sent")?;
         let body = delivery.payload.clone().into();
-        let letter = Letter { url: to.url.clone(), headers, body, patience: self.config.webhooks.timeout };
+        let (service, url, patience) = (to.id, to.url.clone(), self.config.webhooks.timeout);
+        let letter = Letter { delivery: delivery.id, service, url, headers, body, patience };
         let receipt = self.outbound.post(letter).await?;
         let excerpt = letter::excerpt(&receipt.beginning, &token);
         Ok((receipt, excerpt))

@@ -28,7 +28,7 @@ use tokio_util::either::Either;
 use tonic::body::Body;
 
 use super::{CONNECT, Pool, resolve::Place};
-use crate::{error::chain, tls::Tls};
+use crate::{error::chain, grpc::address::bare, tls::Tls};
 
 /// After a partition that closes no connection TCP takes minutes to notice, and until then every RPC goes into the void. With
 /// these it is noticed within 4 s; on idle connections, too, for the next call mustn't be the one that finds out. Only parts
@@ -193,8 +193,7 @@ async fn open(place: &Place, is_tls: bool, tls: Option<Tls>) -> Result<(SendRequ
 
 /// Whom the certificate must name: the host as it is written in the setting.
 fn server_name(place: &Place) -> Result<ServerName<'static>, String> {
-    let host = place.host.host();
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = bare(&place.host);
     if let Ok(address) = bare.parse::<std::net::IpAddr>() {
         return Ok(ServerName::IpAddress(IpAddr::from(address)));
     }

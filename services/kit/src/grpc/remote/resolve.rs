@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use http::uri::Authority;
 
-use crate::grpc::address::Address;
+use crate::grpc::address::{Address, bare};
 
 /// How names are looked up.
 #[async_trait::async_trait]
@@ -54,6 +54,5 @@ pub(super) async fn places(address: &Address, resolver: &dyn Resolve) -> Result<
 }
 
 fn literal(host: &Authority) -> Option<std::net::IpAddr> {
-    let host = host.host();
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
+    bare(host).parse().ok()
 }

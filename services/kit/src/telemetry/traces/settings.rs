@@ -1,10 +1,19 @@
 //! The settings of traces, named as OpenTelemetry names them everywhere.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use opentelemetry_sdk::trace::Sampler;
 
-use crate::config::{Environment, Problem, Problems};
+use super::tls::{Files, Tls};
+use crate::{
+    config::{Environment, Problem, Problems},
+    error::chain,
+};
+
+/// The authority that vouches for the collector, the certificate that is shown to it, and that one's key.
+const AUTHORITY: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+const CERT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"];
+const KEY: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"];
 
 /// How traces are exported. Headers, time-outs and attributes of the process are the exporter's own to read
 /// (`OTEL_EXPORTER_OTLP_HEADERS`, `…_TIMEOUT`, `OTEL_RESOURCE_ATTRIBUTES`).
@@ -12,6 +21,8 @@ use crate::config::{Environment, Problem, Problems};
 pub struct Settings {
     /// The collector's URL. It may hold a credential: never shown.
     pub(super) endpoint: String,
+    /// How an `https` one is spoken to.
+    pub(super) tls: Option<Tls>,
     /// Which requests are traced.
     pub(super) sampler: Sampler,
     /// What the process is called; `None`: the environment says it where the exporter reads it.
@@ -31,9 +42,11 @@ impl Settings {
     pub fn read(environment: &Environment, service: String) -> Result<Option<Self>, Problems> {
         let mut reading = Reading { environment, problems: Vec::new() };
         let endpoint = reading.endpoint();
+        let tls = endpoint.as_deref().and_then(|endpoint| reading.tls(endpoint));
         let queue = reading.number("OTEL_BSP_MAX_QUEUE_SIZE", 2_048);
         let settings = Self {
             endpoint: endpoint.clone().unwrap_or_default(),
+            tls,
             sampler: reading.sampler(),
             service: reading.is_unnamed().then_some(service),
             queue,
@@ -89,6 +102,35 @@ impl Reading<'_> {
             self.refuse(name, "must be grpc: this is the only protocol that traces are exported by");
         }
         Some(endpoint)
+    }
+
+    /// How that endpoint is spoken to, if by TLS. Files that nothing would be done with aren't passed over in silence.
+    fn tls(&mut self, endpoint: &str) -> Option<Tls> {
+        let [authority, cert, key] = [AUTHORITY, CERT, KEY].map(|names| self.first(names));
+        let given = [&authority, &cert, &key].map(|given| given.as_ref().map(|(name, _)| *name));
+        // URIs are compared without regard to case; what is no URL was refused already.
+        if !endpoint.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
+            for name in given.into_iter().flatten() {
+                self.refuse(name, "needs an endpoint that is https://…");
+            }
+            return None;
+        }
+        let path = |(_, path): (_, String)| PathBuf::from(path);
+        let shown = match (cert, key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some((path(cert), path(key))),
+            (Some((name, _)), None) => {
+                self.refuse(name, "needs its key, OTEL_EXPORTER_OTLP_CLIENT_KEY");
+                return None;
+            }
+            (None, Some((name, _))) => {
+                self.refuse(name, "needs its certificate, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
+                return None;
+            }
+        };
+        let opened = Tls::open(&Files { authority: authority.map(path), shown });
+        let names: Vec<_> = given.into_iter().flatten().collect();
+        opened.map_err(|error| self.refuse(&names.join(", "), &format!("can't be used: {}", chain(&error)))).ok()
     }
 
     fn number<T: FromStr + PartialOrd + From<u8>>(&mut self, name: &'static str, usual: T) -> T {
@@ -175,6 +217,27 @@ mod tests {
         assert_eq!((settings.endpoint.as_str(), settings.queue, settings.batch), ("https://traces:4317", 100, 100));
         assert_eq!(format!("{:?}", settings.sampler), "TraceIdRatioBased(0.25)");
         assert_eq!(settings.service, None);
+    }
+
+    #[test]
+    fn files_that_can_not_be_used_are_refused() {
+        let tls = ("OTEL_EXPORTER_OTLP_ENDPOINT", "HTTPS://collector:4317");
+        let [authority, cert, key] = [AUTHORITY, CERT, KEY].map(|[_, name]| name);
+        assert!(read(&[tls]).unwrap().unwrap().tls.is_some());
+        assert!(read(&[ENDPOINT]).unwrap().unwrap().tls.is_none());
+        for (given, said) in [
+            (vec![ENDPOINT, (authority, "/ca.pem")], "OTEL_EXPORTER_OTLP_CERTIFICATE needs an endpoint"),
+            (vec![ENDPOINT, (KEY[0], "/key.pem")], "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY needs an endpoint"),
+            (vec![tls, (cert, "/cert.pem")], "CLIENT_CERTIFICATE needs its key"),
+            (vec![tls, (key, "/key.pem")], "CLIENT_KEY needs its certificate"),
+            (vec![tls, (authority, "/no/ca.pem")], "OTEL_EXPORTER_OTLP_CERTIFICATE can't be used: /no/ca.pem"),
+            (vec![tls, (cert, "/no/cert.pem"), (key, "/no/key.pem")], "CLIENT_KEY can't be used: /no/cert.pem"),
+            (vec![tls, (authority, "/dev/null")], "/dev/null holds no certificate"),
+        ] {
+            let problems = read(&given).unwrap_err().to_string();
+            assert!(problems.contains(said) && problems.lines().count() == 1, "{given:?}: {problems}");
+        }
+        assert!(read(&[(authority, "/no/ca.pem")]).unwrap().is_none(), "nothing depends on it");
     }
 
     #[test]

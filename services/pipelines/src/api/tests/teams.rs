@@ -358,6 +358,8 @@ async fn no_change_goes_without_its_row_in_the_trail() {
             ("teamPipelineDelete", WITHDRAW, json!({ "id": assigned })),
             ("teamMemberDelete", LEAVE, json!({ "id": place["id"] })),
             ("teamUpdate", UPDATE, json!({ "i": { "id": team["id"], "name": "x", "isDefaultTeam": false, "defaultMemberRole": "MEMBER" } })),
+            // Once more the same: nothing changes, and nothing is told.
+            ("teamUpdate", UPDATE, json!({ "i": { "id": team["id"], "name": "x", "isDefaultTeam": false, "defaultMemberRole": "MEMBER" } })),
             ("teamDelete", DELETE, json!({ "id": team["id"] })),
             ("pipelineDelete", "mutation($id: ID!) { pipelineDelete(input: { id: $id }) { deletedPipelineID } }", json!({ "id": world.pipeline_id() })),
         ];
