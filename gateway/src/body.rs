@@ -1,6 +1,6 @@
 //! Bodies of requests: announced as what the route takes, bounded in size and time.
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -92,15 +92,31 @@ async fn read_as(
     let is_taken = is_taken(&parts.headers);
     let mut body = Incoming { body, is_taken, wanted, most: bounds.bytes };
     let read = match body.admit(hint.lower()) {
-        Ok(()) => tokio::time::timeout(bounds.patience, body.gather()).await.unwrap_or(Err(Error::BodyTimeout)),
+        Ok(()) => within(bounds.patience, body.gather()).await.unwrap_or(Err(Error::BodyTimeout)),
         Err(refused) => Err(refused),
     };
     let refused = matches!(read, Err(Error::UnsupportedMediaType(_) | Error::BodyTooLarge(_)));
     // A client that waits for "100 Continue" hasn't written anything, and reading would tell it to.
     if refused && hint.lower() <= MOST_DISCARDED_BYTES && !parts.headers.contains_key(header::EXPECT) {
-        let _in_vain = tokio::time::timeout(MOST_DISCARDING, body.discard()).await;
+        let _in_vain = within(MOST_DISCARDING, body.discard()).await;
     }
     read
+}
+
+/// What `work` comes to; `None` if it takes longer.
+///
+/// Bodies are mostly there with their headers, so that a timer is made only for those that aren't, and by itself: it is large,
+/// and would be a part of every request that has a body.
+async fn within<F: Future>(patience: Duration, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    let at_once = poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    match at_once.await {
+        Some(done) => Some(done),
+        None => Box::pin(tokio::time::timeout(patience, work)).await.ok(),
+    }
 }
 
 struct Incoming {

@@ -1,5 +1,6 @@
 //! One connection: who is at the other end, and whether anything goes on.
 
+mod timer;
 mod watched;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use http::StatusCode;
 
-pub(crate) use self::watched::Watched;
+pub(crate) use self::{timer::Timer, watched::Watched};
 
 /// How long a connection on which nothing goes on is kept.
 pub(crate) const IDLE: Duration = Duration::from_mins(1);

@@ -1,13 +1,16 @@
 //! The one log line and the one measurement of a request.
 
 use std::{
+    collections::HashMap,
     net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use axum::extract::Request;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use kit::trace::Span;
+use metrics::Histogram;
 use tracing::Level;
 
 use crate::query::redacted;
@@ -15,10 +18,42 @@ use crate::query::redacted;
 /// What stands for the status when the client went away first.
 const GONE: u16 = 499;
 
+/// A route as log, metrics and traces call it.
+#[derive(Debug)]
+pub(crate) struct Route {
+    name: &'static str,
+    /// By method and status: finding one by its labels costs a request more than counting it.
+    histograms: RwLock<HashMap<(&'static str, u16), Histogram>>,
+}
+
+impl Route {
+    /// The route that is called `name`.
+    pub(crate) fn named(name: &'static str) -> Self {
+        Self { name, histograms: RwLock::default() }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn measure(&self, method: &'static str, status: u16, took: Duration) {
+        let known = self.histograms.read().unwrap_or_else(PoisonError::into_inner).get(&(method, status)).cloned();
+        let histogram = known.unwrap_or_else(|| {
+            let labels =
+                [("route", self.name.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+            let histogram = metrics::histogram!("portals_http_duration_seconds", &labels);
+            let mut known = self.histograms.write().unwrap_or_else(PoisonError::into_inner);
+            known.entry((method, status)).or_insert(histogram).clone()
+        });
+        histogram.record(took.as_secs_f64());
+    }
+}
+
 /// A request that is being answered. Dropped before [`Line::end`], it says that the client went away.
 pub(crate) struct Line {
     begun: Instant,
-    route: &'static str,
+    route: Arc<Route>,
     method: Method,
     /// Absent when nobody reads the log, so that it needn't be cloned.
     uri: Option<Uri>,
@@ -30,9 +65,9 @@ pub(crate) struct Line {
 
 impl Line {
     /// Begins the measurement.
-    pub(crate) fn begin(route: &'static str, request: &Request, client_ip: Option<IpAddr>, request_id: String) -> Self {
-        let method = name(request.method());
-        let span = Span::server(|| format!("{method} {route}").into(), request.headers());
+    pub(crate) fn begin(route: Arc<Route>, request: &Request, client_ip: Option<IpAddr>, request_id: String) -> Self {
+        let name = || format!("{} {}", name(request.method()), route.name()).into();
+        let span = Span::server(name, request.headers());
         Self {
             begun: Instant::now(),
             route,
@@ -70,7 +105,7 @@ impl Line {
         let client = self.client_ip.map(tracing::field::display);
         tracing::info!(
             method = self.method.as_str(),
-            route = self.route,
+            route = self.route.name(),
             path = &*redacted(uri.path()),
             status = self.status,
             micros = took.as_micros(),
@@ -88,7 +123,7 @@ impl Line {
                 known => known,
             };
             self.span.set("http.request.method", method);
-            self.span.set("http.route", self.route);
+            self.span.set("http.route", self.route.name());
             self.span.set("portals.request_id", self.request_id.clone());
             if self.status == GONE {
                 self.span.fail("canceled");
@@ -100,19 +135,12 @@ impl Line {
             }
         }
     }
-
-    fn measure(&self, took: Duration) {
-        let status = self.status.to_string();
-        let labels = [("route", self.route.into()), ("method", name(&self.method).into()), ("status", status.into())];
-        metrics::histogram!("portals_http_duration_seconds", &labels as &[(&'static str, metrics::SharedString)])
-            .record(took.as_secs_f64());
-    }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
-        self.measure(took);
+        self.route.measure(name(&self.method), self.status, took);
         self.trace();
         let _entered = self.span.enter();
         self.log(took);

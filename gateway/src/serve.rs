@@ -27,7 +27,7 @@ use tower::Service as _;
 
 use crate::{
     config::Limits,
-    connection::{Connection, IDLE, Watched},
+    connection::{Connection, IDLE, Timer, Watched},
     gateway::Gateway,
     turns::Turns,
 };
@@ -106,7 +106,6 @@ fn protocol(limits: &Limits, tasks: &Tasks) -> auto::Builder<Spawner> {
     let mut builder = auto::Builder::new(Spawner(tasks.clone()));
     builder
         .http1()
-        .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         // Headers that don't fit are answered 431.
         .max_buf_size(limits.header_bytes);
@@ -159,7 +158,9 @@ impl Server {
             leaving: self.leaving.clone(),
         };
         let stream = TokioIo::new(Watched::new(stream, connection.clone()));
-        let mut talk = pin!(self.protocol.serve_connection(stream, service));
+        let mut protocol = self.protocol.clone();
+        protocol.http1().timer(Timer::default());
+        let mut talk = pin!(protocol.serve_connection(stream, service));
         let mut watch = pin!(connection.silence(self.patience, IDLE));
         let (mut leaving, mut place) = (false, self.turns.place());
         loop {

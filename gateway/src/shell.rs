@@ -25,7 +25,7 @@ use crate::{
     error::{Dialect, Error},
     gateway::Gateway,
     host,
-    line::Line,
+    line::{Line, Route},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(kit::grpc::REQUEST_ID);
@@ -34,13 +34,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(kit::grpc::REQUEST_ID);
 #[derive(Clone)]
 pub(crate) struct Shell<S> {
     gateway: Gateway,
-    route: &'static str,
+    route: Arc<Route>,
     inner: S,
 }
 
 impl<S> Shell<S> {
-    /// Puts the shell around the handlers of `route`, which is how log and metrics call it.
-    pub(crate) fn new(gateway: Gateway, route: &'static str, inner: S) -> Self {
+    /// Puts the shell around the handlers of `route`.
+    pub(crate) fn new(gateway: Gateway, route: Arc<Route>, inner: S) -> Self {
         Self { gateway, route, inner }
     }
 
@@ -66,9 +66,9 @@ where
         let connection = request.extensions_mut().remove::<Connection>();
         let client_ip = self.client(connection.as_ref().map(Connection::peer), &request);
         let id = self.gateway.ambient().uuid().to_string();
-        let line = Line::begin(self.route, &request, client_ip, id);
+        let line = Line::begin(Arc::clone(&self.route), &request, client_ip, id);
         let request_id = line.header();
-        let dialect = Dialect::of(self.route, request.uri().path());
+        let dialect = Dialect::of(self.route.name(), request.uri().path());
         request.extensions_mut().insert(Arrived { request_id: request_id.clone(), client_ip });
         line.span().set("url.scheme", self.gateway.scheme());
         // What comes without a connection comes out of this process.

@@ -1,5 +1,7 @@
 //! The table of all routes, and the description that comes of it.
 
+use std::sync::Arc;
+
 use axum::{Router, routing::MethodRouter};
 use tower::layer::layer_fn;
 
@@ -7,6 +9,7 @@ use super::fallback;
 use crate::{
     description::{Description, Draft, Operation},
     gateway::Gateway,
+    line::Route,
     shell::Shell,
 };
 
@@ -55,10 +58,10 @@ impl Table {
 
     /// A trailing slash is the same route; another method is a 405.
     fn route(mut self, path: &'static str, methods: MethodRouter<Gateway>) -> Self {
-        let gateway = self.gateway.clone();
+        let (gateway, route) = (self.gateway.clone(), Arc::new(Route::named(path)));
         let methods = methods
             .fallback(fallback::method_not_allowed)
-            .layer(layer_fn(move |inner| Shell::new(gateway.clone(), path, inner)));
+            .layer(layer_fn(move |inner| Shell::new(gateway.clone(), Arc::clone(&route), inner)));
         if path != "/" {
             self.router = self.router.route(&format!("{path}/"), methods.clone());
         }
@@ -76,7 +79,7 @@ impl Table {
         let gateway = self.gateway.clone();
         // Not a `MethodRouter`: that would add an empty `Allow` header.
         let unknown = Router::new().fallback(fallback::not_found).with_state(self.gateway.clone());
-        let unknown = Shell::new(gateway, "(unknown)", unknown);
+        let unknown = Shell::new(gateway, Arc::new(Route::named("(unknown)")), unknown);
         self.router.with_state(self.gateway).fallback_service(unknown)
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use rand::{TryRng, rngs::SysRng};
+use rand::{Rng, TryRng, rngs::SysRng};
 use uuid::Uuid;
 
 /// An instant in UTC, truncated to microseconds (PostgreSQL keeps no more, so that both engines compare equal).
@@ -22,6 +22,12 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
+
+    /// Fills `bytes` with random bytes for what is no secret, which may come from a generator in this process: asking the
+    /// system for each request's id costs a system call.
+    fn fill_public(&self, bytes: &mut [u8]) {
+        self.fill(bytes);
+    }
 }
 
 /// The clock and the generator that a part was given.
@@ -73,7 +79,9 @@ impl Ambient {
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         let millis = u64::try_from(self.now().timestamp_millis()).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes::<10>()).into_uuid()
+        let mut bytes = [0; 10];
+        self.entropy.fill_public(&mut bytes);
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 }
 
@@ -100,6 +108,10 @@ impl Entropy for SystemEntropy {
     #[expect(clippy::expect_used, reason = "no credential may ever be made without randomness, so nothing can go on")]
     fn fill(&self, bytes: &mut [u8]) {
         SysRng.try_fill_bytes(bytes).expect("the operating system's random generator failed");
+    }
+
+    fn fill_public(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
     }
 }
 

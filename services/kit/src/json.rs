@@ -1,6 +1,6 @@
 //! JSON objects from strangers: bounded in depth before anything recursive reads them.
 
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value, value::RawValue};
 
 /// Why a body is no usable JSON object.
@@ -19,16 +19,19 @@ pub enum NotAnObject {
 
 /// Reads a JSON object of at most `depth` levels. Blank counts as `{}`; of a doubled key the last value counts.
 pub fn object(bytes: &[u8], depth: usize) -> Result<Map<String, Value>, NotAnObject> {
+    object_as(bytes, depth)
+}
+
+/// The same as a `T`, which must take every object, and nothing else.
+pub fn object_as<T: Default + DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<T, NotAnObject> {
     if bytes.trim_ascii().is_empty() {
-        return Ok(Map::new());
+        return Ok(T::default());
     }
     if nesting(bytes) > depth {
         return Err(NotAnObject::Depth(depth));
     }
-    match serde_json::from_slice(bytes).map_err(NotAnObject::Syntax)? {
-        Value::Object(members) => Ok(members),
-        _ => Err(NotAnObject::Kind),
-    }
+    let why = |error: serde_json::Error| if error.is_data() { NotAnObject::Kind } else { NotAnObject::Syntax(error) };
+    serde_json::from_slice(bytes).map_err(why)
 }
 
 /// Checks that `bytes` is what [`object`] takes, and gives its text without reading a value: digits stay as they were

@@ -1,12 +1,12 @@
 //! The parameters of a request for a token, from JSON or from a form: the same either way. Unknown ones are ignored, as
 //! RFC 6749 §3.2 asks, and empty ones count as absent.
 
-use std::{collections::HashSet, fmt};
+use std::fmt;
 
 use kit::json;
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -96,36 +96,35 @@ fn doubled() -> Error {
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
-    let left = json::object(body, MOST_DEPTH).map_err(|why| Error::InvalidRequest(not_an_object(&why)))?;
-    // It is an object, or blank: what a second reading finds is doubled names alone.
-    match serde_json::from_slice::<Names>(body) {
-        Ok(Names { doubled: true }) => Err(doubled()),
-        _ => Ok(left),
-    }
+    let Members { left, doubled: is_doubled } =
+        json::object_as(body, MOST_DEPTH).map_err(|why| Error::InvalidRequest(not_an_object(&why)))?;
+    if is_doubled { Err(doubled()) } else { Ok(left) }
 }
 
-/// The names of an object's members, of which a map would keep the last ones only.
-struct Names {
+/// The members of an object, and whether a name is there twice.
+#[derive(Default)]
+struct Members {
+    left: Map<String, Value>,
     doubled: bool,
 }
 
-impl<'de> Deserialize<'de> for Names {
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
 
         impl<'de> Visitor<'de> for Reader {
-            type Value = Names;
+            type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Names, A::Error> {
-                let (mut seen, mut doubled) = (HashSet::new(), false);
-                while let Some((name, IgnoredAny)) = members.next_entry::<String, _>()? {
-                    doubled |= !seen.insert(name);
+            fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Members, A::Error> {
+                let mut members = Members::default();
+                while let Some((name, value)) = given.next_entry()? {
+                    members.doubled |= members.left.insert(name, value).is_some();
                 }
-                Ok(Names { doubled })
+                Ok(members)
             }
         }
 
