@@ -49,6 +49,11 @@ impl Twins {
         Some(Self { splits, caller, _data: data, _databases: databases })
     }
 
+    /// Who calls the first gateway, and who calls the second one.
+    pub fn callers(&self) -> [Caller; 2] {
+        [0, 1].map(|at| self.splits[at].caller(self.caller.api_token()))
+    }
+
     /// Where the gateways are.
     pub fn gateways(&self) -> [SocketAddr; 2] {
         [self.splits[0].gateway(), self.splits[1].gateway()]

@@ -5,23 +5,13 @@
 //! is the one that could answer from what it knew. Every other test cuts by a proxy, which keeps connections alive; here the
 //! kernel loses them.
 
-use std::{
-    net::ToSocketAddrs,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{net::ToSocketAddrs, sync::Arc, time::Duration};
 
-use contracts::credential::v1::{
-    DeleteServiceTokenRequest, PortalReference, credential_service_client::CredentialServiceClient,
-};
-use serde_json::json;
 use suite::{
-    Cable, Direction, Issued, Load, Namespace, Part, Partition, Portal, Split, Twins, count, figures,
+    Cable, Direction, Namespace, Part, Partition, Removals, Seen, Split, Twins, count, figures,
     history::{Event, GRACE, latest, successes, violations},
-    path, wait, wire,
+    wait,
 };
-use tonic::{Request, transport::Channel};
 
 const TOKENS: usize = 4;
 /// The one of which is never removed.
@@ -37,19 +27,11 @@ enum Fault {
     OneWay(Direction),
 }
 
-/// A call at a gateway: the first one knows both portal services, the second one that in the network of its own.
-struct Seen {
-    gateway: usize,
-    event: Event,
-}
-
 struct Stage {
     twins: Twins,
     /// To the callers, and to the rest.
     cables: [Cable; 2],
-    portal: Portal,
-    tokens: Vec<Issued>,
-    origin: Instant,
+    removals: Removals,
     _database: Partition,
 }
 
@@ -92,48 +74,13 @@ impl Stage {
         let namespace = Arc::new(Namespace::new()?);
         let (cables, mut database) = ([namespace.cable(), namespace.cable()], None);
         let twins = Twins::start(|splits| database = Some(settle(splits, &namespace, &cables)))?;
-        let portal = twins.portal_of("{ viewer { id } }").await;
-        let mut tokens = Vec::new();
-        for _ in 0..TOKENS {
-            tokens.push(twins.issue(&portal, "service_tokens", json!({})).await);
-        }
-        Some(Self { twins, cables, portal, tokens, origin: Instant::now(), _database: database? })
+        let removals = Removals::of(&twins, TOKENS).await;
+        Some(Self { twins, cables, removals, _database: database? })
     }
 
-    /// Callers that show every token in turn, at both gateways, again and again.
-    fn callers(&self) -> Load<Seen> {
-        let (origin, gateways) = (self.origin, self.twins.gateways());
-        let call = |token: &Issued| {
-            let authorization = format!("Authorization: Bearer {}", token.value);
-            wire::post(&path(&self.portal.slug), &[&authorization], "{}")
-        };
-        let calls: Vec<Vec<u8>> = self.tokens.iter().map(call).collect();
-        Load::start(6, move |number| {
-            let gateway = number % 2;
-            let (mut wire, calls, mut turn) = (wire::Wire::to(gateways[gateway]), calls.clone(), number);
-            move || {
-                let credential = turn % calls.len();
-                turn += 1;
-                thread::sleep(Duration::from_millis(3));
-                let began = origin.elapsed();
-                let status = wire.send(&calls[credential]).ok().map(|reply| reply.status);
-                Seen { gateway, event: Event::Request { credential, began, ended: origin.elapsed(), status } }
-            }
-        })
-    }
-
-    /// Removes a token at a token service itself: a gateway would ask a portal service first, perhaps the one that is cut off.
     async fn remove(&self, credential: usize) -> Event {
-        let url = format!("http://{}", self.twins.splits[0].address(Part::Token));
-        let channel: Channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-        let uuid = |name: &str| self.portal.body[name].as_str().unwrap().to_owned();
-        let portal = PortalReference { organization_uuid: uuid("organization_uuid"), portal_uuid: uuid("uuid") };
-        let token_uuid = self.tokens[credential].uuid.clone();
-        let mut request = Request::new(DeleteServiceTokenRequest { portal: Some(portal), token_uuid, wait: false });
-        let authorization = format!("Bearer {}", self.twins.api_token()).parse().unwrap();
-        request.metadata_mut().insert("authorization", authorization);
-        CredentialServiceClient::new(channel).delete_service_token(request).await.unwrap();
-        Event::Acknowledged { credential, at: self.origin.elapsed() }
+        let address = self.twins.splits[0].address(Part::Token);
+        self.removals.remove_at(address, &self.twins, credential, false).await
     }
 
     fn begin(&self, fault: Fault) {
@@ -144,25 +91,14 @@ impl Stage {
         }
     }
 
-    /// Every token at both gateways: the kept one passes, the others don't.
-    async fn agree_again(&self) {
-        wait::need_async("both to agree again", Duration::from_mins(1), async || {
-            for gateway in &self.twins.splits {
-                let caller = gateway.caller(self.twins.api_token());
-                for (number, token) in self.tokens.iter().enumerate() {
-                    let expected = if number == KEPT { 200 } else { 401 };
-                    if caller.call_with(&self.portal, &token.value).await.status != expected {
-                        return None;
-                    }
-                }
-            }
-            Some(())
-        })
-        .await;
+    /// Whether the kept token, and no other, passes at both gateways.
+    async fn agrees(&self) -> Option<()> {
+        self.removals.are_as_said(&self.twins.callers(), |credential| credential != KEPT).await.then_some(())
     }
 }
 
-/// The statuses of the kept token's calls at that gateway that began between the two.
+/// The statuses of the kept token's calls at that gateway that began between the two. The first gateway knows both portal
+/// services, the second one that in the network of its own.
 fn statuses(seen: &[Seen], wanted: usize, from: Duration, to: Duration) -> Vec<Option<u16>> {
     let status = |seen: &Seen| match seen.event {
         Event::Request { credential: KEPT, began, status, .. } if (from..to).contains(&began) => {
@@ -175,14 +111,14 @@ fn statuses(seen: &[Seen], wanted: usize, from: Duration, to: Duration) -> Vec<O
 
 async fn promise_holds(fault: Fault) {
     let Some(stage) = Stage::build().await else { return };
-    let callers = stage.callers();
+    let callers = stage.removals.callers(6, &stage.twins.gateways());
     let mut history = vec![stage.remove(0).await];
     stage.begin(fault);
-    let began = stage.origin.elapsed();
+    let began = stage.removals.now();
     history.push(stage.remove(1).await);
     // The fault's duration, not a wait for something: longer than a lease and its grace.
     tokio::time::sleep(count(Duration::from_secs(10), Duration::from_mins(1))).await;
-    let ended = stage.origin.elapsed();
+    let ended = stage.removals.now();
     stage.cables.iter().for_each(Cable::mend);
     history.push(stage.remove(2).await);
     // Requests must begin after the last grace, or there would be nothing to find.
@@ -213,7 +149,7 @@ async fn promise_holds(fault: Fault) {
     if fault != Fault::CutOffFromAll {
         assert!(apart.contains(&Some(503)), "{fault:?}: {apart:?}");
     }
-    stage.agree_again().await;
+    wait::need_async("both to agree again", Duration::from_mins(1), || stage.agrees()).await;
 }
 
 #[tokio::test]

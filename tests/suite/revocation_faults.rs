@@ -4,21 +4,16 @@
 //! checker of `suite::history`, which is proven to find a planted violation.
 
 use std::{
+    slice,
     sync::Mutex,
-    thread,
     time::{Duration, Instant},
 };
 
-use contracts::credential::v1::{
-    DeleteServiceTokenRequest, PortalReference, credential_service_client::CredentialServiceClient,
-};
-use serde_json::json;
 use suite::{
-    Direction, Fleet, Issued, Load, Part, Partition, Portal, count, figures, full,
+    Direction, Fleet, Load, Part, Partition, Removals, Seen, count, figures, full,
     history::{Event, GRACE, latest, successes, violations, violations_after},
-    path, wait, wire,
+    wait,
 };
-use tonic::{Request, transport::Channel};
 
 /// As many as a portal may have beside the one of its creation.
 const TOKENS: usize = 9;
@@ -41,9 +36,7 @@ enum Fault {
 struct Stage {
     fleet: Fleet,
     network: Partition,
-    portal: Portal,
-    tokens: Vec<Issued>,
-    origin: Instant,
+    removals: Removals,
     acknowledged: Mutex<Vec<Event>>,
 }
 
@@ -56,52 +49,21 @@ impl Stage {
             split.set("PORTAL_TOKEN__URL", &format!("http://{}", between.address()));
             network = Some(between);
         });
-        let portal = fleet.portal_of("{ viewer { id } }").await;
-        let mut tokens = Vec::new();
-        for _ in 0..TOKENS {
-            tokens.push(fleet.issue(&portal, "service_tokens", json!({})).await);
+        let removals = Removals::of(&fleet, TOKENS).await;
+        for credential in 0..TOKENS {
+            removals.call(&fleet, credential).await.data();
         }
-        for token in &tokens {
-            fleet.call_with(&portal, &token.value).await.data();
-        }
-        let network = network.unwrap();
-        Self { fleet, network, portal, tokens, origin: Instant::now(), acknowledged: Mutex::default() }
+        Self { fleet, network: network.unwrap(), removals, acknowledged: Mutex::default() }
     }
 
-    /// Callers that show every token in turn, again and again.
-    fn callers(&self) -> Load<Event> {
-        let (origin, gateway) = (self.origin, self.fleet.split.gateway());
-        let call = |token: &Issued| {
-            let authorization = format!("Authorization: Bearer {}", token.value);
-            wire::post(&path(&self.portal.slug), &[&authorization], "{}")
-        };
-        let calls: Vec<Vec<u8>> = self.tokens.iter().map(call).collect();
-        Load::start(4, move |number| {
-            let (mut wire, calls, mut turn) = (wire::Wire::to(gateway), calls.clone(), number);
-            move || {
-                let credential = turn % calls.len();
-                turn += 1;
-                // Paced: the parts share the processors with their callers.
-                thread::sleep(Duration::from_millis(2));
-                let began = origin.elapsed();
-                let status = wire.send(&calls[credential]).ok().map(|reply| reply.status);
-                Event::Request { credential, began, ended: origin.elapsed(), status }
-            }
-        })
+    fn callers(&self) -> Load<Seen> {
+        self.removals.callers(4, &[self.fleet.split.gateway()])
     }
 
     /// Removes a token at the token service itself, which no fault is between, and records the acknowledgement.
     async fn remove(&self, credential: usize, wait: bool) {
-        let url = format!("http://{}", self.fleet.split.address(Part::Token));
-        let channel: Channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-        let uuid = |name: &str| self.portal.body[name].as_str().unwrap().to_owned();
-        let portal = PortalReference { organization_uuid: uuid("organization_uuid"), portal_uuid: uuid("uuid") };
-        let token_uuid = self.tokens[credential].uuid.clone();
-        let mut request = Request::new(DeleteServiceTokenRequest { portal: Some(portal), token_uuid, wait });
-        let authorization = format!("Bearer {}", self.fleet.api_token()).parse().unwrap();
-        request.metadata_mut().insert("authorization", authorization);
-        CredentialServiceClient::new(channel).delete_service_token(request).await.unwrap();
-        let event = Event::Acknowledged { credential, at: self.origin.elapsed() };
+        let address = self.fleet.split.address(Part::Token);
+        let event = self.removals.remove_at(address, &self.fleet, credential, wait).await;
         self.acknowledged.lock().unwrap().push(event);
     }
 
@@ -126,11 +88,11 @@ impl Stage {
 
     /// The status of a call now.
     async fn status(&self, credential: usize) -> u16 {
-        self.fleet.call_with(&self.portal, &self.tokens[credential].value).await.status
+        self.removals.call(&self.fleet, credential).await.status
     }
 
-    fn history(&self, callers: Load<Event>) -> Vec<Event> {
-        let mut history = callers.stop();
+    fn history(&self, callers: Load<Seen>) -> Vec<Event> {
+        let mut history: Vec<Event> = callers.stop().into_iter().map(|seen| seen.event).collect();
         history.extend(self.acknowledged.lock().unwrap().drain(..));
         history
     }
@@ -181,10 +143,9 @@ async fn promise_holds(fault: Fault, lasts: Duration) {
     assert_eq!(violations(&history), [], "{fault:?}");
     let removed: Vec<usize> = history.iter().filter_map(acknowledged).collect();
     assert!(removed.len() >= 3, "{removed:?}");
-    for credential in 0..TOKENS {
-        let expected = if removed.contains(&credential) { 401 } else { 200 };
-        assert_eq!(stage.status(credential).await, expected, "{fault:?}: token {credential} at the end");
-    }
+    let as_said =
+        stage.removals.are_as_said(slice::from_ref(&stage.fleet), |credential| removed.contains(&credential)).await;
+    assert!(as_said, "{fault:?}: what is removed isn't what is refused at the end: {removed:?}");
 }
 
 fn acknowledged(event: &Event) -> Option<usize> {
@@ -243,7 +204,7 @@ async fn a_verifier_that_cannot_prove_that_it_is_fresh_answers_503() {
     stage.network.cut();
     assert_eq!(stage.status(0).await, 200, "the lease still lasts");
     wait::need_async("503", Duration::from_secs(6), async || (stage.status(0).await == 503).then_some(())).await;
-    let refused = stage.fleet.call_with(&stage.portal, &stage.tokens[0].value).await;
+    let refused = stage.removals.call(&stage.fleet, 0).await;
     refused.error_code(503, "verification_unavailable");
     assert!(refused.number("retry-after") > 0);
     stage.network.heal();
