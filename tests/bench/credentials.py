@@ -139,7 +139,7 @@ def table():
     print("\n| what | requests/s | CPU µs/request | p99 µs |\n|---|---|---|---|")
     for name, row in middle.items():
         print(f"| {name} | {row['rate']:,.0f} | {row['cpu']:.1f} | {row['p99']:,.0f} |")
-    print("\n| ratio | median of the rounds (min–max) |\n|---|---|")
+    print("\n| ratio | median (min–max) |\n|---|---|")
     for one, other, key, title in RATIOS:
         ratios = [a[key] / b[key] for a, b in zip(rounds[one], rounds[other], strict=True)]
         print(f"| {title} | {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f}) |")
