@@ -42,7 +42,7 @@ pub(super) async fn handle(
     let ExecutePortalRequest { organization, portal, operation_name, variables_json } = request.into_inner();
     let given = json::text(&variables_json, MOST_DEPTH)?;
     let (callable, verdict) = service.authenticate(&caller, &organization, &portal).await?;
-    let viewer = service.viewer(&verdict, &callable).await?;
+    let viewer = Parts::viewer(&verdict, &callable)?;
     // From here on it is the portal's: whose token doesn't count called nobody.
     let counted = Counted::begin(&callable.tally, &service.ambient, begun);
     let asked = Asked { caller: &caller, callable: &callable, verdict: &verdict };

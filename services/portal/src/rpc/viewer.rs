@@ -13,30 +13,31 @@ use crate::{
     verifier::Verdict,
 };
 
+impl From<Author> for User {
+    fn from(author: Author) -> Self {
+        let Author { uuid, name, email, created_at } = author;
+        Self { uuid, name, email, created_at }
+    }
+}
+
 impl Parts {
     /// A user, and those of `organizations` that there are.
     pub(super) async fn user(&self, user: &Author, organizations: &[OrganizationId]) -> Result<Viewer, Error> {
         let (organizations, _total) = in_time(self.store.list_organizations(organizations, Page::ALL)).await?;
         let reach =
             organizations.into_iter().map(|found| Reach { uuid: found.id.0, slug: found.slug, name: found.name });
-        let Author { uuid, name, email, created_at } = user.clone();
-        Ok(Viewer { user: Some(User { uuid, name, email, created_at }), organizations: reach.collect() })
+        Ok(Viewer { user: Some(user.clone().into()), organizations: reach.collect() })
     }
 
-    /// Whoever a portal token acts as: its user, or the portal's organization. A user must belong to that organization, and
-    /// the portal must be one that users may run; otherwise the token doesn't count.
-    pub(super) async fn viewer(&self, verdict: &Verdict, callable: &Callable) -> Result<Viewer, Error> {
-        let Some(acting) = &verdict.acts_as else { return Ok(callable.viewer.clone()) };
+    /// Whoever a portal token acts as: the portal's organization, or its user there (ADR 30). A user must belong to that
+    /// organization, and the portal must be one that users may run; otherwise the token doesn't count.
+    pub(super) fn viewer(verdict: &Verdict, callable: &Callable) -> Result<Viewer, Error> {
+        let organization = callable.viewer.clone();
+        let Some(acting) = &verdict.acts_as else { return Ok(organization) };
         if !callable.portal.content.user_invokable || !acting.memberships.contains(&callable.organization.id) {
             return Err(Error::PortalTokenRequired);
         }
-        let (generation, counts) = self.catalog.generation();
-        if counts && let Some(viewer) = acting.kept_viewer(generation) {
-            return Ok(viewer);
-        }
-        let viewer = self.user(&acting.user, &acting.memberships).await?;
-        acting.keep_viewer(generation, viewer.clone());
-        Ok(viewer)
+        Ok(Viewer { user: Some(acting.user.clone().into()), ..organization })
     }
 
     /// What tells an upstream on whose behalf a portal runs there. `None`: with the organization's authority, or in this

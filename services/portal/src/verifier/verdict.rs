@@ -2,17 +2,13 @@
 
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
-use arc_swap::ArcSwapOption;
 use contracts::token::v1::{PortalTokenKind, User as WireUser, VerifyPortalTokenResponse};
 use kit::{address::Networks, ambient::Instant, grpc::to_instant};
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        id::{OrganizationId, PortalId},
-        portal::Author,
-    },
-    graphql::Viewer,
+use crate::domain::{
+    id::{OrganizationId, PortalId},
+    portal::Author,
 };
 
 /// A portal token is good for one portal.
@@ -39,26 +35,11 @@ pub(crate) struct Verdict {
 pub(crate) struct Acting {
     pub(crate) user: Author,
     pub(crate) memberships: Vec<OrganizationId>,
-    /// What is in reach, as it was in a generation of the catalog.
-    viewer: ArcSwapOption<(u64, Viewer)>,
 }
 
 impl fmt::Debug for Acting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Acting")
-    }
-}
-
-impl Acting {
-    /// What was kept in `generation`.
-    pub(crate) fn kept_viewer(&self, generation: u64) -> Option<Viewer> {
-        let kept = self.viewer.load();
-        kept.as_ref().filter(|kept| kept.0 == generation).map(|kept| kept.1.clone())
-    }
-
-    /// Keeps what is in reach, as it was in `generation`.
-    pub(crate) fn keep_viewer(&self, generation: u64, viewer: Viewer) {
-        self.viewer.store(Some(std::sync::Arc::new((generation, viewer))));
     }
 }
 
@@ -110,11 +91,7 @@ fn parse(reply: VerifyPortalTokenResponse, kind: PortalTokenKind, asked: Duratio
     let acts_as = if kind == PortalTokenKind::User {
         let organization = |uuid: String| uuid.parse().map(OrganizationId).ok();
         let memberships = memberships.into_iter().map(|membership| organization(membership.organization_uuid));
-        Some(Acting {
-            user: author(user?)?,
-            memberships: memberships.collect::<Option<_>>()?,
-            viewer: ArcSwapOption::empty(),
-        })
+        Some(Acting { user: author(user?)?, memberships: memberships.collect::<Option<_>>()? })
     } else {
         None
     };
