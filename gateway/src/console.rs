@@ -58,7 +58,7 @@ pub(crate) fn named(name: &str) -> Markup {
 /// A page that says what went wrong.
 pub(crate) fn error(status: StatusCode, message: &str, request_id: &str) -> Markup {
     let content = html! {
-        p.error role="alert" { (message) "." }
+        p.error role="alert" { (message.trim_end_matches('.')) "." }
         p.small { "Request id " code { (request_id) } }
     };
     page(fault(status), &content)

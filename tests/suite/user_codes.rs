@@ -240,6 +240,26 @@ async fn somebody_of_another_organization_sees_no_code() {
     assert_eq!((page.status, page.text.len()), (unknown.status, unknown.text.len()), "they can be told apart");
 }
 
+/// Whoever approves, approves what they saw.
+#[tokio::test]
+async fn a_portal_that_changed_since_the_page_was_shown_is_shown_again() {
+    let house = Installation::shared();
+    let portal = house.invokable(WHO).await;
+    let code = house.code(&portal).await;
+    let browser = administrator(&house).await;
+    let seen = browser.open(browser.local(&code.url)).await;
+    let edit = json!({"query": "mutation Other { pipelineDelete(input: {id: \"x\"}) { clientMutationId } }"});
+    house.rest(Method::PUT, &format!("{PORTALS}/{}", portal.slug), Some(edit)).await.expect(200);
+    let approval = |page: &Answer| filled(&page.text, &[("code", &code.code), ("decision", "approve")]);
+    let led = browser.submit("/console/authorize", &approval(&seen)).await;
+    assert_eq!(led.status, 303, "{led:#?}");
+    let again = browser.open(led.header("location").unwrap()).await;
+    assert!(again.text.contains("Nothing is decided") && again.text.contains("Other"), "{}", again.text);
+    let done = browser.submit("/console/authorize", &approval(&again)).await;
+    assert_eq!(done.status, 200, "nothing had been decided: {done:#?}");
+    house.poll(&portal, &code).await.expect(200);
+}
+
 #[tokio::test]
 async fn turning_it_off_kills_codes_and_tokens() {
     let house = Installation::shared();

@@ -14,6 +14,8 @@ use super::{
 
 pub(super) const OURS: &str = "https://portals.example";
 pub(super) const COOKIE: &str = "theme=dark; __Host-portals=Session1";
+/// What the page says of the portal that it shows.
+const STATE: &str = "1767225600.999000000";
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What every answer below `/console` must have (S24 of the threats).
@@ -132,7 +134,7 @@ async fn a_code_that_means_nothing_is_a_page_too() {
 async fn a_user_decides() {
     let world = World::new().await;
     for (decision, approve, title) in [("approve", true, "Approved"), ("deny", false, "Denied")] {
-        let body = format!("code=Ab1&decision={decision}&csrf=csrf1");
+        let body = format!("code=Ab1&decision={decision}&csrf=csrf1&state={STATE}");
         let text = page(submit(&world, "/console/authorize", &body).await, 200).await;
         assert!(text.contains(&format!("<h1>{title}</h1>")), "{text}");
         let (caller, asked) = world.script.last::<DecideCodeRequest>();
@@ -151,8 +153,28 @@ async fn a_user_decides() {
         (Code::Conflict, "code_decided", 409),
     ] {
         world.script.refuse(Refuse::new(class, reason));
-        page(submit(&world, "/console/authorize", "code=Ab1&decision=approve&csrf=x").await, status).await;
+        let body = format!("code=Ab1&decision=approve&csrf=x&state={STATE}");
+        page(submit(&world, "/console/authorize", &body).await, status).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_another_portal_than_was_shown_is_not_approved() {
+    let world = World::new().await;
+    for state in ["", "&state=", "&state=1767225600.998000000"] {
+        let response =
+            submit(&world, "/console/authorize", &format!("code=Ab1&decision=approve&csrf=csrf1{state}")).await;
+        assert_eq!(response.status(), 303);
+        assert_eq!(header(&response, "location"), Some("/console/authorize?code=Ab1&changed="));
+    }
+    assert_eq!(world.script.count::<DecideCodeRequest>(), 0);
+    let text = page(get(&world, "/console/authorize?code=Ab1&changed=").await, 200).await;
+    assert!(
+        text.contains("Nothing is decided") && text.contains(&format!("name=\"state\" value=\"{STATE}\"")),
+        "{text}"
+    );
+    // Denying needs no look.
+    page(submit(&world, "/console/authorize", "code=Ab1&decision=deny&csrf=csrf1").await, 200).await;
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn bodies_codes_and_cookies_stay_out_of_the_log() {
         ("GET", "/console/authorize?code=Canary1", "", 200),
         ("GET", "/console/sign-in?next=/console/authorize?code=Canary1", "", 200),
         ("POST", "/console/sign-in", "email=Canary1&password=Canary2", 303),
-        ("POST", "/console/authorize", "code=Canary1&decision=approve&csrf=Canary2", 200),
+        ("POST", "/console/authorize", "code=Canary1&decision=approve&csrf=Canary2&state=1767225600.999000000", 200),
     ] {
         let request = Request::builder().method(method).uri(uri).header("cookie", "__Host-portals=Canary3");
         let request = request.header("origin", "https://portals.example");

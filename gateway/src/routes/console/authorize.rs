@@ -19,10 +19,44 @@ use super::{
 };
 use crate::{arrival::Arrival, console::named, error::Error, gateway::Gateway, query, routes::form::missing};
 
+/// The parameter of the page that says that it is another one than before.
+const CHANGED: &str = "changed";
+
 /// The page's own address, to come back to after the sign-in.
 fn address(code: &str) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("code", code).finish();
     format!("/console/authorize?{query}")
+}
+
+/// What a code asks for.
+struct Wish {
+    asked: GetCodeResponse,
+    organization: Organization,
+    portal: Portal,
+}
+
+impl Wish {
+    /// What `code` asks for. `None`: nobody is signed in.
+    async fn of(gateway: &Gateway, visitor: &Visitor, code: String) -> Result<Option<Self>, Error> {
+        let mut sessions = gateway.sessions();
+        let request = visitor.request(gateway, GetCodeRequest { code });
+        let Some(asked) = visitor.ask(gateway, sessions.get_code(request)).await? else { return Ok(None) };
+        let mut registry = gateway.registry();
+        let message = DescribePortalRequest { portal_uuid: asked.portal_uuid.clone() };
+        let request = visitor.plain_request(gateway, message);
+        let Some(described) = visitor.ask(gateway, registry.describe_portal(request)).await? else {
+            return Err(missing("the portal of a code"));
+        };
+        let DescribePortalResponse { organization, portal } = described;
+        let organization = organization.ok_or_else(|| missing("the organization"))?;
+        let portal = portal.ok_or_else(|| missing("the portal"))?;
+        Ok(Some(Self { asked, organization, portal }))
+    }
+
+    /// Tells what is asked for from everything that the portal was before and will be.
+    fn state(&self) -> String {
+        self.portal.updated_at.map(|at| format!("{}.{:09}", at.seconds, at.nanos)).unwrap_or_default()
+    }
 }
 
 /// Answers what a code asks for, and by whom.
@@ -35,26 +69,19 @@ pub(crate) async fn ask(
     let code = query::parameter(query.as_deref(), "code").unwrap_or_default();
     let visitor = Visitor::of(&gateway, arrival, request.headers());
     let Some(session) = visitor.session(&gateway).await? else { return Ok(visitor::to_sign_in(&address(&code))) };
-    let mut sessions = gateway.sessions();
-    let request = visitor.request(&gateway, GetCodeRequest { code: code.clone() });
-    let Some(asked) = visitor.ask(&gateway, sessions.get_code(request)).await? else {
+    let Some(wish) = Wish::of(&gateway, &visitor, code.clone()).await? else {
         return Ok(visitor::to_sign_in(&address(&code)));
     };
-    let mut registry = gateway.registry();
-    let message = DescribePortalRequest { portal_uuid: asked.portal_uuid.clone() };
-    let request = visitor.plain_request(&gateway, message);
-    let Some(described) = visitor.ask(&gateway, registry.describe_portal(request)).await? else {
-        return Err(missing("the portal of a code"));
-    };
-    let DescribePortalResponse { organization, portal } = described;
-    let organization = organization.ok_or_else(|| missing("the organization"))?;
-    let portal = portal.ok_or_else(|| missing("the portal"))?;
     let content = html! {
-        (summary(&portal, &organization, &session))
-        (requester(&gateway, &asked))
-        (operations(&portal.operations))
+        @if query::parameter(query.as_deref(), CHANGED).is_some() {
+            p.error role="alert" { "The portal was changed while you looked at it. Nothing is decided: look again." }
+        }
+        (summary(&wish.portal, &wish.organization, &session))
+        (requester(&gateway, &wish.asked))
+        (operations(&wish.portal.operations))
         form method="post" action="/console/authorize" {
             input type="hidden" name="code" value=(code);
+            input type="hidden" name="state" value=(wish.state());
             input type="hidden" name="csrf" value=(session.csrf);
             // First, so that it is what the Enter key and a hasty click do.
             button type="submit" name="decision" value="deny" { "Deny" }
@@ -72,8 +99,9 @@ fn summary(portal: &Portal, organization: &Organization, session: &Session) -> M
         }
         @if let Some(description) = &portal.description { p dir="auto" { (description) } }
         p {
-            "If you approve, whoever asked gets a token that runs the operations below, and nothing else, with your \
-             permissions, as often as they like, for at most 12 hours. Approve only what you have just asked for yourself."
+            "If you approve, whoever asked gets a token that runs this portal, and nothing else, with your permissions in "
+            (named(&organization.name)) ", as often as they like, for at most 12 hours. What it can run is below; its \
+             administrators may change that. Approve only what you have just asked for yourself."
         }
     }
 }
@@ -134,7 +162,7 @@ fn operations(operations: &[Operation]) -> Markup {
     }
 }
 
-/// Approves or denies.
+/// Approves or denies. What has become another portal since the page was made isn't approved.
 pub(crate) async fn decide(
     State(gateway): State<Gateway>,
     arrival: Arrival,
@@ -149,6 +177,12 @@ pub(crate) async fn decide(
         _ => return Err(Error::InvalidRequest("Please choose: approve or deny".to_owned())),
     };
     let back = visitor::to_sign_in(&address(&code));
+    if approve {
+        let Some(wish) = Wish::of(&gateway, &visitor, code.clone()).await? else { return Ok(back) };
+        if wish.state() != fields.text("state") {
+            return Ok(visitor::to(&format!("{}&{CHANGED}=", address(&code))));
+        }
+    }
     let mut sessions = gateway.sessions();
     let request = visitor.request(&gateway, DecideCodeRequest { code, approve, csrf_token });
     if visitor.ask(&gateway, sessions.decide_code(request)).await?.is_none() {
