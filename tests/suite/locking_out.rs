@@ -68,7 +68,7 @@ async fn guessing_is_slowed_down_per_address_over_all_clients() {
     let over = Answer::of(over).await;
     if over.status == 429 {
         let body = over.error(429);
-        assert_eq!((&body["error"], &body["code"]), (&json!("temporarily_unavailable"), &json!("rate_limited")));
+        assert_eq!((&body["error"], &body["code"]), (&json!("rate_limited"), &json!("rate_limited")));
         assert!((1..=60).contains(&over.number("retry-after")));
     }
 }

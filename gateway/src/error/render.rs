@@ -78,14 +78,14 @@ impl Error {
         }
     }
 
-    /// The error as RFC 6749 §5.2 and RFC 8628 §3.5 name it. `None` for what they know nothing of (404, 405, 408, 413, 415).
+    /// The error as RFC 6749 §5.2 and RFC 8628 §3.5 name it, or as we do where it isn't the request's fault (spec §5: the same
+    /// as `code`). `None` for what is no answer of a token endpoint (404, 405, 408, 413, 415).
     fn oauth_name(&self) -> Option<&str> {
         let code = self.code();
         match self.status().as_u16() {
             400 | 401 if OAUTH_ERRORS.contains(&code) => Some(code),
             400 => Some("invalid_request"),
-            429 | 503 => Some("temporarily_unavailable"),
-            500.. => Some("server_error"),
+            429 | 500.. => Some(code),
             _ => None,
         }
     }

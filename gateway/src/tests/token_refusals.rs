@@ -125,11 +125,11 @@ async fn refusals_keep_their_names() {
         (Code::Invalid, "slow_down", 400, "slow_down"),
         (Code::Invalid, "access_denied", 400, "access_denied"),
         (Code::Invalid, "expired_token", 400, "expired_token"),
-        (Code::Exhausted, "rate_limited", 429, "temporarily_unavailable"),
-        (Code::Unavailable, "slow_hash_busy", 503, "temporarily_unavailable"),
-        (Code::Unavailable, "database_unavailable", 503, "temporarily_unavailable"),
-        (Code::Timeout, "outcome_unknown", 504, "server_error"),
-        (Code::Internal, "internal", 500, "server_error"),
+        (Code::Exhausted, "rate_limited", 429, "rate_limited"),
+        (Code::Unavailable, "slow_hash_busy", 503, "slow_hash_busy"),
+        (Code::Unavailable, "database_unavailable", 503, "database_unavailable"),
+        (Code::Timeout, "outcome_unknown", 504, "outcome_unknown"),
+        (Code::Internal, "internal", 500, "internal"),
     ] {
         let retry_after = Some(std::time::Duration::from_secs(7));
         world.script.refuse(Refuse { retry_after, ..Refuse::new(class, reason) });
