@@ -110,11 +110,10 @@ pub(crate) async fn show(rest: Rest, path: Names<(String, String)>) -> Result<Re
 
 /// [`create`], described.
 pub(crate) fn about_create() -> About {
-    let name =
-        "Of a user who is new. An e-mail address that no user has needs it: the user is made, without a password.";
+    let name = "Of an e-mail address that no user has: the user is made, without a password. Who has an account keeps the name they have.";
     let members = [
         text("email", "ada@example.com", "Whose.").required(),
-        text("name", "Ada", name).nullable(),
+        text("name", "Ada", name).required(),
         choice("role", &["admin", "member"], "`member` when absent."),
     ];
     About::of("create_member", "Add a member", "").takes("NewMember", members).creates::<MemberJson>("The member.")
@@ -125,7 +124,7 @@ pub(crate) async fn create(rest: Rest, path: Names<String>, request: Request) ->
     let slug = names(path)?;
     let mut given = rest.body(request).await?;
     let email = given.required_text("email");
-    let name = given.nullable_text("name").unwrap_or_default();
+    let name = given.required_text("name");
     let role = role(&mut given, Some(Role::Member));
     rest.accept(given).await?;
     let organization_uuid = rest.organization(slug).await?;

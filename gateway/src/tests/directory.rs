@@ -108,8 +108,8 @@ async fn members_come_change_and_go() {
     let organization_uuid = ORGANIZATION.to_owned();
     for (body, name, role) in [
         (json!({"email": "a@b.c", "name": "A", "role": "admin", "id": "ignored"}), "A", Role::Admin),
-        (json!({"email": "a@b.c", "role": "member"}), "", Role::Member),
-        (json!({"email": "a@b.c", "name": null}), "", Role::Member),
+        (json!({"email": "a@b.c", "name": "B", "role": "member"}), "B", Role::Member),
+        (json!({"email": "a@b.c", "name": "B"}), "B", Role::Member),
     ] {
         let response = world.send("POST", &format!("{ACME}/members"), &body.to_string()).await;
         assert_eq!(response.status(), 201);
@@ -136,9 +136,9 @@ async fn what_is_wrong_with_a_member_is_said() {
     let one = format!("{ACME}/members/{UUID}");
     let all = format!("{ACME}/members");
     for (method, path, body, fields) in [
-        ("POST", &all, json!({"role": "owner"}), vec!["email", "role"]),
+        ("POST", &all, json!({"role": "owner"}), vec!["email", "name", "role"]),
         ("POST", &all, json!({"email": 1, "name": 1, "role": null}), vec!["email", "name", "role"]),
-        ("POST", &all, json!({"email": "a@b.c", "role": ""}), vec!["role"]),
+        ("POST", &all, json!({"email": "a@b.c", "name": null, "role": ""}), vec!["name", "role"]),
         ("PATCH", &one, json!({}), vec!["role"]),
         ("PATCH", &one, json!({"role": null}), vec!["role"]),
         ("PATCH", &one, json!({"role": "Admin"}), vec!["role"]),

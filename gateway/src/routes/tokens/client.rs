@@ -7,6 +7,7 @@ use base64::{
 };
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::parameters::Parameters;
@@ -85,7 +86,7 @@ pub(super) fn read(given: &mut Parameters, presented: &Presented, arrival: &Arri
         (Presented::Basic { .. } | Presented::Broken, Some(_)) => {
             refuse("The client authenticates twice: in the body and by HTTP Basic")
         }
-        (Presented::Basic { id: basic, .. }, None) if id.as_ref().is_some_and(|id| id != basic) => {
+        (Presented::Basic { id: basic, .. }, None) if id.as_ref().is_some_and(|id| !are_same(id, basic)) => {
             refuse("client_id isn't the one of HTTP Basic")
         }
         (Presented::Basic { id, secret }, None) => Ok(Client { id: Some(id.clone()), secret: secret.clone() }),
@@ -93,6 +94,11 @@ pub(super) fn read(given: &mut Parameters, presented: &Presented, arrival: &Arri
         (Presented::Nothing, None) => refuse("secret is required"),
         (Presented::Nothing | Presented::Foreign, Some(secret)) => Ok(Client { id, secret }),
     }
+}
+
+/// Whether two client ids are one, in whatever way either is written.
+fn are_same(one: &str, other: &str) -> bool {
+    one == other || one.parse::<Uuid>().is_ok_and(|one| other.parse().is_ok_and(|other: Uuid| one == other))
 }
 
 #[cfg(test)]
@@ -137,6 +143,13 @@ mod tests {
             assert_eq!(found, expected.map(|(id, secret)| (id.to_owned(), secret.to_owned())), "{text}");
         }
         assert!(pair(&format!("Basic {}", BASE64_STANDARD.encode("a:bc").trim_end_matches('='))).is_some());
+    }
+
+    #[test]
+    fn a_client_id_may_be_written_in_several_ways() {
+        let id = "018f2b5e-0000-7000-8000-00000000000a";
+        assert!(are_same(id, &id.to_uppercase()) && are_same(id, &id.replace('-', "")) && are_same("x", "x"));
+        assert!(!are_same(id, &id.replace('a', "b")) && !are_same("x", "X"));
     }
 
     #[test]

@@ -81,6 +81,12 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 fn form(body: &[u8]) -> Result<Map<String, Value>, Error> {
+    // What `curl -d '{…}'` sends.
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::InvalidRequest(
+            "The body is announced as a form, and JSON: send Content-Type: application/json".into(),
+        ));
+    }
     let mut left = Map::new();
     for (name, value) in form_urlencoded::parse(body) {
         if left.insert(name.into_owned(), Value::String(value.into_owned())).is_some() {
@@ -144,6 +150,14 @@ mod tests {
             Media::Form => form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish(),
         };
         Parameters::read(media, body.as_bytes()).unwrap().text(name).unwrap()
+    }
+
+    #[test]
+    fn json_that_is_announced_as_a_form_is_told_so() {
+        let Err(why) = Parameters::read(Media::Form, b"\n{\"grant_type\":\"client_credentials\"}") else {
+            panic!("taken")
+        };
+        assert!(why.to_string().contains("Content-Type: application/json"), "{why}");
     }
 
     proptest! {
