@@ -100,8 +100,8 @@ fn summary(portal: &Portal, organization: &Organization, session: &Session) -> M
         @if let Some(description) = &portal.description { p dir="auto" { (description) } }
         p {
             "If you approve, whoever asked gets a token that runs this portal, and nothing else, with your permissions in "
-            (named(&organization.name)) ", as often as they like, for at most 12 hours. What it can run is below; its \
-             administrators may change that. Approve only what you have just asked for yourself."
+            (named(&organization.name)) ", as often as they like, for at most 12 hours. What it can run is below, and the \
+             portal's administrators may change it. Approve only what you have just asked for yourself."
         }
     }
 }

@@ -84,7 +84,7 @@ fn form(body: &[u8]) -> Result<Map<String, Value>, Error> {
     // What `curl -d '{…}'` sends.
     if body.trim_ascii_start().starts_with(b"{") {
         return Err(Error::InvalidRequest(
-            "The body is announced as a form, and JSON: send Content-Type: application/json".into(),
+            "The body is JSON, but announced as a form: send Content-Type: application/json".into(),
         ));
     }
     let mut left = Map::new();
