@@ -2,8 +2,8 @@
 //! once: making one by tokio takes a lock that all connections share, twice. So there is one for all requests of a connection.
 
 use std::{
-    fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -14,18 +14,12 @@ use hyper::rt;
 use tokio::time;
 
 /// Makes timers, of which one is in use at a time: the last one that was dropped serves again.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timer(Arc<Mutex<Option<Pin<Box<time::Sleep>>>>>);
 
 impl Timer {
     fn exchange(&self, sleep: Option<Pin<Box<time::Sleep>>>) -> Option<Pin<Box<time::Sleep>>> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), sleep)
-    }
-}
-
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Timer")
+        mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), sleep)
     }
 }
 

@@ -204,7 +204,7 @@ fn description(message: &str) -> String {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorJson<'a> {
-    /// Of requests for a token or a code: as OAuth names it (RFC 6749 §5.2, RFC 8628 §3.5).
+    /// Of requests for a token or a code: as OAuth names it (RFC 6749 §5.2, RFC 8628 §3.5), or the `code` where it has no name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "invalid_request")]
     error: Option<&'a str>,
